@@ -1,1 +1,19 @@
-//! flowglass
+//! A live traffic monitor for NetFlow v5, NetFlow v9 and IPFIX: the path of one datagram, left to right.
+//!
+//! ```text
+//! UDP ─▶ receive ─▶ Collector::datagram ─▶ [FlowRecord] ─┬─▶ Window ─▶ Snapshot ─▶ screen
+//!        (batch)     │ wire: framing                     ├─▶ Writer ── every 10 s ──▶ SQLite
+//!                    │ collector: templates, meaning     └─▶ JSON lines
+//! ```
+//!
+//! The modules stand in the order in which a reader meets them, and each imports only from those before it; a test
+//! holds that. The first half is a pure core: octets and a time go in, records come out, with no I/O, no clock and no
+//! lock. The second half is a thin shell around it, which owns sockets, threads, the database and the terminal.
+
+pub mod ie;
+
+pub mod flow;
+
+pub mod wire;
+
+pub mod collector;

@@ -1,0 +1,487 @@
+//! One datagram in, flow records out: templates, options and sequence numbers, and what was lost.
+//!
+//! [`Collector::datagram`] is the whole input side. It does no I/O and reads no clock: octets, sender and receive time
+//! come in as arguments, flow records go out through one. It locks nothing, logs nothing and spawns nothing; what goes
+//! wrong is counted in [`stats`]. Its input is whatever the network sends.
+//!
+//! A set, not a message, is the unit of failure: a set without a template waits for it, an unknown set is skipped, and
+//! only a broken length is malformed. Then IPFIX learns nothing from the message (RFC 7011 §9.1), while v9 keeps the
+//! sets that stood before the fault.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod normalize;
+pub mod options;
+mod plan;
+mod sequence;
+mod session;
+pub mod stats;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hashlink::LruCache;
+
+use crate::collector::normalize::Context;
+use crate::collector::options::ExporterFacts;
+use crate::collector::plan::Registers;
+use crate::collector::session::{Compiled, Exporter, Host, Learned, Session, WaitingSet};
+use crate::collector::stats::{Health, Totals};
+use crate::flow::{FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, Timestamp, Version};
+use crate::wire::ipfix::Announcement;
+use crate::wire::reader::Reader;
+use crate::wire::template::{Template, TemplateId};
+use crate::wire::{self, Malformed, Set, ipfix, v5, v9};
+
+/// Bounds on everything that the network can fill. What happens at each bound stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Addresses. A new one takes the place of one that was silent for `idle_ms`, else its datagrams are refused.
+    pub exporters: usize,
+    /// Sessions per address; the least recently used one of that address goes.
+    pub sessions: usize,
+    /// Observation domains per address; the least recently used one of that address goes.
+    pub domains: usize,
+    /// Templates per session; the least recently used one goes.
+    pub templates: usize,
+    /// Fields per template; longer ones are rejected.
+    pub fields: usize,
+    /// Sets that wait per domain; more are dropped.
+    pub waiting_sets: u64,
+    /// Octets of sets that wait per domain; more are dropped.
+    pub waiting_octets: usize,
+    /// How long a set waits, in milliseconds; then it is dropped.
+    pub waiting_ms: i64,
+    /// How long an address must be silent before another may take its place, in milliseconds.
+    pub idle_ms: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            exporters: 1024,
+            sessions: 64,
+            domains: 64,
+            templates: 1024,
+            fields: 1024,
+            waiting_sets: 1024,
+            waiting_octets: 256 * 1024,
+            waiting_ms: 120_000,
+            idle_ms: 600_000,
+        }
+    }
+}
+
+/// The collecting process (RFC 7011 §2) without its sockets.
+#[derive(Debug)]
+pub struct Collector {
+    limits: Limits,
+    hosts: LruCache<IpAddr, Host>,
+    totals: Totals,
+}
+
+impl Collector {
+    pub fn new(limits: Limits) -> Self {
+        Self { hosts: LruCache::new(limits.exporters), limits, totals: Totals::default() }
+    }
+
+    /// Decodes one UDP payload and appends its flow records to `flows`, those of sets that had waited included.
+    ///
+    /// # Errors
+    /// When the datagram is malformed or of a foreign protocol. It is counted; v9 records that stood before the
+    /// fault are in `flows` all the same.
+    ///
+    /// ```
+    /// use flowglass::collector::{Collector, Limits};
+    /// use flowglass::flow::Timestamp;
+    /// use flowglass::wire::{emit, v5};
+    ///
+    /// let mut collector = Collector::new(Limits::default());
+    /// let datagram = emit::v5(v5::Header { count: 1, ..Default::default() }, &[[1; v5::RECORD]]);
+    /// let mut flows = Vec::new();
+    /// let exporter = "192.0.2.1:50000".parse().unwrap();
+    /// collector.datagram(Timestamp(1_700_000_000_000), exporter, &datagram, &mut flows).unwrap();
+    /// assert_eq!(flows.len(), 1);
+    /// ```
+    pub fn datagram(
+        &mut self,
+        received: Timestamp,
+        exporter: SocketAddr,
+        payload: &[u8],
+        flows: &mut Vec<FlowRecord>,
+    ) -> Result<(), Malformed> {
+        self.totals.datagrams = self.totals.datagrams.saturating_add(1);
+        self.totals.octets = self.totals.octets.saturating_add(octets(payload));
+        let before = flows.len();
+        let from = Sender { address: exporter.ip().to_canonical(), port: exporter.port(), received };
+        let result = match wire::version(payload) {
+            Some(5) => self.v5(from, payload, flows),
+            Some(9) => self.v9(from, payload, flows),
+            Some(10) => self.ipfix(from, payload, flows),
+            version => {
+                let version = version.unwrap_or(0);
+                self.totals.foreign = self.totals.foreign.saturating_add(1);
+                self.totals.last_foreign = Some((exporter, version));
+                return Err(Malformed::Version { version });
+            }
+        };
+        let made = flows.len().saturating_sub(before);
+        self.totals.flows = self.totals.flows.saturating_add(u64::try_from(made).unwrap_or(u64::MAX));
+        match result {
+            Ok(Fate::Decoded) => self.totals.decoded = self.totals.decoded.saturating_add(1),
+            Ok(Fate::Refused) => self.totals.refused = self.totals.refused.saturating_add(1),
+            Err(_) => self.totals.malformed = self.totals.malformed.saturating_add(1),
+        }
+        result.map(|_| ())
+    }
+
+    /// Lets go of sets that have waited too long; to be called about once a second.
+    pub fn tick(&mut self, now: Timestamp) {
+        for (_, host) in &mut self.hosts {
+            for (_, exporter) in &mut host.exporters {
+                exporter.expire(&self.limits, now);
+            }
+        }
+    }
+
+    /// A copy of the accounts.
+    pub fn health(&self) -> Health {
+        let mut exporters: Vec<_> = self
+            .hosts
+            .iter()
+            .flat_map(|(_, host)| host.exporters.iter())
+            .map(|(_, exporter)| exporter.stats.clone())
+            .collect();
+        exporters.sort_unstable_by_key(|stats| (stats.address, stats.domain, stats.version));
+        let mut totals = self.totals;
+        let sum = |of: fn(&stats::ExporterStats) -> u64| exporters.iter().map(of).fold(0, u64::saturating_add);
+        totals.waiting = sum(|stats| stats.waiting);
+        totals.expired = sum(|stats| stats.expired);
+        totals.lost = sum(|stats| stats.lost);
+        Health { totals, sockets: Vec::new(), exporters }
+    }
+
+    /// What the options records of an exporter and domain said.
+    pub fn facts(&self, address: IpAddr, domain: ObservationDomainId, version: Version) -> Option<&ExporterFacts> {
+        Some(&self.hosts.peek(&address)?.exporters.peek(&(domain, version))?.facts)
+    }
+
+    fn v5(&mut self, from: Sender, payload: &[u8], flows: &mut Vec<FlowRecord>) -> Result<Fate, Malformed> {
+        let packet = v5::Packet::parse(payload)?;
+        let header = packet.header;
+        let domain = ObservationDomainId(u32::from(u16::from_be_bytes([header.engine_type, header.engine_id])));
+        let Some((session, exporter)) = self.parties(from, domain, Version::V5) else { return Ok(Fate::Refused) };
+        let nanos = i64::from(header.nanoseconds.checked_div(1_000_000).unwrap_or(0)).min(999);
+        let export = normalize::from_seconds(header.seconds, from.received).plus(nanos);
+        exporter.stats.seen(from.received, payload, export);
+        let sampling = v5_sampling(header.sampling);
+        exporter.stats.sampling = sampling;
+        let context = Context {
+            blank: FlowRecord::blank(from.received, from.address, domain, Version::V5),
+            export,
+            boot: Some(export.plus(i64::from(header.uptime).saturating_neg())),
+            facts: &exporter.facts,
+            template: 0,
+        };
+        flows.extend(packet.records().iter().map(|record| normalize::v5(record, &context, sampling)));
+        exporter.stats.count_records(packet.records().len(), packet.records().len());
+        exporter.stats.trailing = exporter.stats.trailing.saturating_add(packet.trailing as u64);
+        exporter.stats.observe(session, header.sequence, Some(header.count.into()));
+        Ok(Fate::Decoded)
+    }
+
+    fn v9(&mut self, from: Sender, payload: &[u8], flows: &mut Vec<FlowRecord>) -> Result<Fate, Malformed> {
+        let packet = v9::Packet::parse(payload)?;
+        let header = packet.header;
+        let domain = ObservationDomainId(header.source_id);
+        let limits = self.limits;
+        let Some((session, exporter)) = self.parties(from, domain, Version::V9) else { return Ok(Fate::Refused) };
+        let export = normalize::from_seconds(header.seconds, from.received);
+        exporter.stats.seen(from.received, payload, export);
+        exporter.stats.observe(session, header.sequence, Some(1));
+        let mut decoder = Decoder {
+            limits: &limits,
+            session,
+            exporter,
+            blank: FlowRecord::blank(from.received, from.address, domain, Version::V9),
+            export,
+            boot: Some(export.plus(i64::from(header.uptime).saturating_neg())),
+            flows,
+        };
+        let walked = packet.sets().try_for_each(|set| decoder.v9_set(set?));
+        if walked.is_err() {
+            exporter.stats.malformed = exporter.stats.malformed.saturating_add(1);
+        }
+        walked.map(|()| Fate::Decoded)
+    }
+
+    fn ipfix(&mut self, from: Sender, payload: &[u8], flows: &mut Vec<FlowRecord>) -> Result<Fate, Malformed> {
+        let message = ipfix::Message::parse(payload)?;
+        let header = message.header;
+        let domain = ObservationDomainId(header.domain);
+        let limits = self.limits;
+        let Some((session, exporter)) = self.parties(from, domain, Version::Ipfix) else { return Ok(Fate::Refused) };
+        let export = normalize::from_seconds(header.export_time, from.received);
+        exporter.stats.seen(from.received, payload, export);
+        exporter.stats.trailing = exporter.stats.trailing.saturating_add(message.trailing as u64);
+        // The whole message is checked before anything of it is believed (RFC 7011 §9.1).
+        if let Err(malformed) = message.sets().try_for_each(|set| check(set?)) {
+            exporter.stats.malformed = exporter.stats.malformed.saturating_add(1);
+            exporter.stats.observe(session, header.sequence, None);
+            return Err(malformed);
+        }
+        let mut decoder = Decoder {
+            limits: &limits,
+            session,
+            exporter,
+            blank: FlowRecord::blank(from.received, from.address, domain, Version::Ipfix),
+            export,
+            boot: None,
+            flows,
+        };
+        let mut units = Some(0_u32);
+        for set in message.sets() {
+            let records = decoder.ipfix_set(set?)?;
+            units = units.zip(records).map(|(units, records)| units.wrapping_add(records));
+        }
+        exporter.stats.observe(session, header.sequence, units);
+        Ok(Fate::Decoded)
+    }
+
+    fn parties(
+        &mut self,
+        from: Sender,
+        domain: ObservationDomainId,
+        version: Version,
+    ) -> Option<(&mut Session, &mut Exporter)> {
+        if self.hosts.get(&from.address).is_none() {
+            let oldest = self.hosts.iter().next().map(|(_, host)| host.last_seen);
+            let full = self.limits.exporters <= self.hosts.len();
+            if full && oldest.is_none_or(|oldest| from.received.since(oldest) < self.limits.idle_ms) {
+                return None;
+            }
+            self.hosts.insert(from.address, Host::new(&self.limits, from.received));
+        }
+        let host = self.hosts.get_mut(&from.address)?;
+        host.parties(&self.limits, (from.address, from.port), (domain, version), from.received)
+    }
+}
+
+/// Where a datagram came from, and when.
+#[derive(Debug, Clone, Copy)]
+struct Sender {
+    address: IpAddr,
+    port: u16,
+    received: Timestamp,
+}
+
+/// What became of a datagram that was not malformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Decoded,
+    Refused,
+}
+
+/// One message on its way through its sets.
+struct Decoder<'a> {
+    limits: &'a Limits,
+    session: &'a mut Session,
+    exporter: &'a mut Exporter,
+    blank: FlowRecord,
+    export: Timestamp,
+    boot: Option<Timestamp>,
+    flows: &'a mut Vec<FlowRecord>,
+}
+
+impl Decoder<'_> {
+    fn v9_set(&mut self, set: Set<'_>) -> Result<(), Malformed> {
+        match set.id {
+            v9::TEMPLATE_SET => v9::templates(set, |template| self.learn(template)),
+            v9::OPTIONS_TEMPLATE_SET => v9::options_templates(set, |template| self.learn(template)),
+            TemplateId::FIRST.. => {
+                self.data_set(set);
+                Ok(())
+            }
+            _ => {
+                self.exporter.stats.reserved = self.exporter.stats.reserved.saturating_add(1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns how many data records the set held, or `None` when that is not known.
+    fn ipfix_set(&mut self, set: Set<'_>) -> Result<Option<u32>, Malformed> {
+        match set.id {
+            ipfix::TEMPLATE_SET => ipfix::templates(set, |record| self.announced(record))?,
+            ipfix::OPTIONS_TEMPLATE_SET => ipfix::options_templates(set, |record| self.announced(record))?,
+            TemplateId::FIRST.. => return Ok(self.data_set(set)),
+            _ => self.exporter.stats.reserved = self.exporter.stats.reserved.saturating_add(1),
+        }
+        Ok(Some(0))
+    }
+
+    fn announced(&mut self, record: Announcement) {
+        match record {
+            Announcement::Template(template) => self.learn(template),
+            Announcement::Withdrawal(_) => {
+                self.exporter.stats.withdrawals = self.exporter.stats.withdrawals.saturating_add(1);
+            }
+        }
+    }
+
+    /// Keeps a template, and decodes the sets that had waited for it with the times of their own datagrams.
+    fn learn(&mut self, template: Template) {
+        let id = template.id;
+        if !matches!(self.exporter.learn(self.session, self.limits, template), Learned::New | Learned::Redefined) {
+            return;
+        }
+        for set in self.exporter.awaited(id) {
+            let now = (self.blank, self.export, self.boot);
+            self.blank.received = set.received;
+            self.export = set.export;
+            self.boot = set.boot;
+            self.data_set(Set { id: id.0, offset: set.offset, body: &set.octets });
+            (self.blank, self.export, self.boot) = now;
+        }
+    }
+
+    /// Decodes a data set, or puts it aside. Returns how many records it held, if that is known.
+    fn data_set(&mut self, set: Set<'_>) -> Option<u32> {
+        let id = TemplateId(set.id);
+        let Some(compiled) = self.exporter.template(self.session, id) else {
+            self.exporter.wait(
+                self.limits,
+                id,
+                WaitingSet {
+                    received: self.blank.received,
+                    export: self.export,
+                    boot: self.boot,
+                    offset: set.offset,
+                    octets: set.body.into(),
+                },
+            );
+            return None;
+        };
+        let records = if compiled.template.is_options() {
+            self.options_set(&compiled, set)
+        } else {
+            self.flow_set(&compiled, set)
+        };
+        u32::try_from(records).ok()
+    }
+
+    fn options_set(&mut self, compiled: &Compiled, set: Set<'_>) -> usize {
+        let mut reader = Reader::new(set.body, set.offset);
+        let mut fields = Vec::with_capacity(compiled.template.fields.len());
+        let mut records = 0_usize;
+        while compiled.template.shortest() <= reader.remaining() {
+            fields.clear();
+            if compiled.template.record(&mut reader, |_, octets| fields.push(octets)).is_err() {
+                self.exporter.stats.overruns = self.exporter.stats.overruns.saturating_add(1);
+                break;
+            }
+            self.exporter.facts.learn(&compiled.template, &fields);
+            records = records.saturating_add(1);
+        }
+        let stats = &mut self.exporter.stats;
+        stats.options_records = stats.options_records.saturating_add(records as u64);
+        stats.sampling = self.exporter.facts.sampling;
+        records
+    }
+
+    fn flow_set(&mut self, compiled: &Arc<Compiled>, set: Set<'_>) -> usize {
+        let plan = &compiled.plan;
+        let before = self.flows.len();
+        let context = Context {
+            blank: self.blank,
+            export: self.export,
+            boot: self.boot.or(self.exporter.facts.boot),
+            facts: &self.exporter.facts,
+            template: set.id,
+        };
+        let mut registers = Registers::new();
+        let mut records = 0_usize;
+        let mut overrun = false;
+        if let Some(size) = plan.size {
+            records = set.body.len().checked_div(size).unwrap_or(0);
+            let mut rest = set.body;
+            for _ in 0..if plan.is_flow() { records } else { 0 } {
+                plan.load(rest, &mut registers);
+                normalize::push(plan, &registers, &context, self.flows);
+                rest = rest.get(size..).unwrap_or_default();
+            }
+        } else {
+            let mut reader = Reader::new(set.body, set.offset);
+            let mut fields = Vec::with_capacity(compiled.template.fields.len());
+            while compiled.template.shortest() <= reader.remaining() {
+                if plan.load_variable(&compiled.template, &mut reader, &mut fields, &mut registers).is_err() {
+                    overrun = true;
+                    break;
+                }
+                if plan.is_flow() {
+                    normalize::push(plan, &registers, &context, self.flows);
+                }
+                records = records.saturating_add(1);
+            }
+        }
+        let stats = &mut self.exporter.stats;
+        stats.overruns = stats.overruns.saturating_add(u64::from(overrun));
+        stats.count_records(records, self.flows.len().saturating_sub(before));
+        if !plan.is_flow() {
+            stats.meaningless = stats.meaningless.saturating_add(records as u64);
+        }
+        records
+    }
+}
+
+impl stats::ExporterStats {
+    fn seen(&mut self, received: Timestamp, payload: &[u8], export: Timestamp) {
+        self.datagrams = self.datagrams.saturating_add(1);
+        self.octets = self.octets.saturating_add(octets(payload));
+        self.last_seen = received;
+        self.clock_skew_ms = export.since(received);
+    }
+
+    const fn count_records(&mut self, records: usize, flows: usize) {
+        self.records = self.records.saturating_add(records as u64);
+        self.flows = self.flows.saturating_add(flows as u64);
+    }
+
+    /// Takes a sequence number, and books what it says about loss to the exporter.
+    fn observe(&mut self, session: &mut Session, number: u32, units: Option<u32>) {
+        let before = session.sequence;
+        session.sequence.observe(number, units);
+        let after = session.sequence;
+        self.lost = self.lost.saturating_add(after.lost).saturating_sub(before.lost);
+        self.reordered = self.reordered.saturating_add(after.reordered.saturating_sub(before.reordered));
+        self.restarts = self.restarts.saturating_add(after.restarts.saturating_sub(before.restarts));
+    }
+}
+
+/// Whether the templates of a set can be read.
+fn check(set: Set<'_>) -> Result<(), Malformed> {
+    match set.id {
+        ipfix::TEMPLATE_SET => ipfix::templates(set, |_| ()),
+        ipfix::OPTIONS_TEMPLATE_SET => ipfix::options_templates(set, |_| ()),
+        _ => Ok(()),
+    }
+}
+
+/// Two bits of mode and 14 of interval. Juniper uses all 16 for the interval, which is told by a mode that is none.
+fn v5_sampling(field: u16) -> Sampling {
+    let rate = match field >> 14 {
+        1 | 2 => field & 0x3fff,
+        _ => field,
+    };
+    if rate == 0 {
+        return Sampling::default();
+    }
+    Sampling { rate: rate.into(), kind: SamplingKind::Packet, source: SamplingSource::Header }
+}
+
+fn octets(payload: &[u8]) -> u64 {
+    u64::try_from(payload.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Accounts: what arrived, what became of it, and what was lost on the way.
+//!
+//! Every number only grows while the collector lives, except those called "now". Nothing here decides anything.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::flow::{ObservationDomainId, Sampling, Timestamp, Version};
+
+/// The whole collector. `datagrams = decoded + malformed + foreign + refused`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub datagrams: u64,
+    /// UDP payload octets.
+    pub octets: u64,
+    /// Datagrams whose sets were walked to the end, though some of them may wait.
+    pub decoded: u64,
+    /// Datagrams with a broken length.
+    pub malformed: u64,
+    /// Datagrams that are neither v5, v9 nor IPFIX.
+    pub foreign: u64,
+    /// Datagrams of exporters that found no room in the table.
+    pub refused: u64,
+    /// Flow records handed out.
+    pub flows: u64,
+    /// Sets that wait for a template now.
+    pub waiting: u64,
+    /// Sets that waited in vain, or found no room to wait.
+    pub expired: u64,
+    /// Units that sequence numbers say were lost, see [`ExporterStats::lost`].
+    pub lost: u64,
+    pub last_foreign: Option<(SocketAddr, u16)>,
+}
+
+/// One exporter and observation domain: what people see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExporterStats {
+    pub address: IpAddr,
+    pub domain: ObservationDomainId,
+    pub version: Version,
+    pub datagrams: u64,
+    /// UDP payload octets.
+    pub octets: u64,
+    /// Data records of flows as sent, before two-way records were split.
+    pub records: u64,
+    /// Flow records made of them.
+    pub flows: u64,
+    pub options_records: u64,
+    /// Records with no address and no counter in them.
+    pub meaningless: u64,
+    /// Templates known now.
+    pub templates: u64,
+    /// Template records received, repetitions included.
+    pub template_records: u64,
+    /// Templates that came again with other fields.
+    pub redefined: u64,
+    /// Templates that cannot be used: no octet long, or more fields than the limit.
+    pub rejected_templates: u64,
+    /// Withdrawals, which UDP must ignore (RFC 7011 §8.4).
+    pub withdrawals: u64,
+    /// Sets decoded with a template that another source port of the same exporter sent.
+    pub borrowed: u64,
+    /// Sets waiting for a template now.
+    pub waiting: u64,
+    /// Sets that waited in vain, or found no room to wait.
+    pub expired: u64,
+    /// Sets whose last record was cut short.
+    pub overruns: u64,
+    /// Sets with an id that is reserved.
+    pub reserved: u64,
+    pub malformed: u64,
+    /// Flows (v5), datagrams (v9) or data records (IPFIX) that never came, by their sequence numbers.
+    pub lost: u64,
+    pub reordered: u64,
+    pub restarts: u64,
+    /// Octets behind the last record of v5, or behind the message of IPFIX.
+    pub trailing: u64,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// Export time of the last datagram minus its receive time, in milliseconds.
+    pub clock_skew_ms: i64,
+    /// The rate announced for the domain.
+    pub sampling: Sampling,
+}
+
+impl ExporterStats {
+    pub(super) fn new(address: IpAddr, domain: ObservationDomainId, version: Version, now: Timestamp) -> Self {
+        Self {
+            address,
+            domain,
+            version,
+            datagrams: 0,
+            octets: 0,
+            records: 0,
+            flows: 0,
+            options_records: 0,
+            meaningless: 0,
+            templates: 0,
+            template_records: 0,
+            redefined: 0,
+            rejected_templates: 0,
+            withdrawals: 0,
+            borrowed: 0,
+            waiting: 0,
+            expired: 0,
+            overruns: 0,
+            reserved: 0,
+            malformed: 0,
+            lost: 0,
+            reordered: 0,
+            restarts: 0,
+            trailing: 0,
+            first_seen: now,
+            last_seen: now,
+            clock_skew_ms: 0,
+            sampling: Sampling::default(),
+        }
+    }
+}
+
+/// One UDP socket, as the kernel sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketStats {
+    pub listen: SocketAddr,
+    /// Octets of receive buffer asked for and granted; the kernel counts its own overhead into both.
+    pub buffer_asked: u64,
+    pub buffer: u64,
+    /// Octets in the buffer now.
+    pub queued: u64,
+    /// Datagrams that the kernel dropped since the buffer was full.
+    pub dropped: u64,
+    /// Datagrams longer than 65,535 octets can hold, which the kernel cut.
+    pub truncated: u64,
+}
+
+/// A copy of all accounts, for the screen, the log and the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    pub totals: Totals,
+    /// Filled in by whoever owns the sockets.
+    pub sockets: Vec<SocketStats>,
+    /// By address, domain and version.
+    pub exporters: Vec<ExporterStats>,
+}
