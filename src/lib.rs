@@ -17,3 +17,5 @@ pub mod flow;
 pub mod wire;
 
 pub mod collector;
+
+pub mod names;

@@ -29,9 +29,7 @@ static PROTOCOLS: LazyLock<[Option<&'static str>; 256]> = LazyLock::new(|| {
 
 /// The service that usually listens on `port` of this IP protocol. Only TCP, UDP and SCTP have any.
 pub fn service(protocol: u8, port: u16) -> Option<&'static str> {
-    let at = SERVICES
-        .binary_search_by_key(&(port, protocol), |&(key, _)| key)
-        .ok()?;
+    let at = SERVICES.binary_search_by_key(&(port, protocol), |&(key, _)| key).ok()?;
     SERVICES.get(at).map(|&(_, name)| name)
 }
 

@@ -7,7 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::collector::options::ExporterFacts;
 use crate::collector::plan::{Plan, Register, Registers, TimeForm};
-use crate::flow::{Counts, Direction, FlowKey, FlowRecord, Sampling, SamplingKind, SamplingSource, TimeSource, Timestamp};
+use crate::flow::{
+    Counts, Direction, FlowKey, FlowRecord, Sampling, SamplingKind, SamplingSource, TimeSource, Timestamp,
+};
 use crate::wire::v5;
 
 /// What holds for every record of one set.
@@ -46,11 +48,7 @@ fn counts(plan: &Plan, r: &Registers) -> (Counts, Counts) {
     let delta = has(Register::Bytes) || has(Register::Packets);
     let out = pair(Register::OutBytes, Register::OutPackets);
     let forward = Counts {
-        bytes: first_of(
-            plan,
-            r,
-            [Register::Bytes, Register::TotalBytes, Register::InitiatorBytes, Register::OutBytes],
-        ),
+        bytes: first_of(plan, r, [Register::Bytes, Register::TotalBytes, Register::InitiatorBytes, Register::OutBytes]),
         packets: first_of(
             plan,
             r,

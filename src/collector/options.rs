@@ -147,9 +147,7 @@ impl Reading {
 
 /// A number of one to eight octets; wider ones are no number that we read.
 fn number(octets: &[u8]) -> Option<u64> {
-    (1..=8)
-        .contains(&octets.len())
-        .then(|| octets.iter().fold(0, |number, &octet| number << 8 | u64::from(octet)))
+    (1..=8).contains(&octets.len()).then(|| octets.iter().fold(0, |number, &octet| number << 8 | u64::from(octet)))
 }
 
 /// Text for people: up to the first NUL, ill-formed UTF-8 replaced (RFC 7011 §6.1.6), control characters taken out,
@@ -162,5 +160,6 @@ pub(super) fn printable(octets: &[u8]) -> String {
 
 /// Characters that would move the cursor, change colours, or turn the reading direction.
 fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -74,11 +74,7 @@ pub(super) enum Learned {
 
 impl Host {
     pub(super) fn new(limits: &Limits, now: Timestamp) -> Self {
-        Self {
-            sessions: LruCache::new(limits.sessions),
-            exporters: LruCache::new(limits.domains),
-            last_seen: now,
-        }
+        Self { sessions: LruCache::new(limits.sessions), exporters: LruCache::new(limits.domains), last_seen: now }
     }
 
     /// The session and the exporter that a datagram belongs to, made when they are new.

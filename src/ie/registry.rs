@@ -521,14 +521,8 @@ pub(super) static IANA: &[Element] = elements! {
 };
 
 /// What vendors add, by their private enterprise number: sorted, as each list is.
-pub(super) static VENDOR: &[(u32, &[Element])] = &[
-    (9, CISCO),
-    (637, NOKIA),
-    (2011, HUAWEI),
-    (2636, JUNIPER),
-    (6876, VMWARE),
-    (35632, NTOP),
-];
+pub(super) static VENDOR: &[(u32, &[Element])] =
+    &[(9, CISCO), (637, NOKIA), (2011, HUAWEI), (2636, JUNIPER), (6876, VMWARE), (35632, NTOP)];
 
 /// Cisco's Application Visibility and Control. Two are octets, not strings: 9357 mixes URIs with
 /// binary counts, and 12235 puts the application's number before the host name.

@@ -7,20 +7,12 @@ const SCTP: u8 = 132;
 
 /// Short enough for a column, and nothing that a terminal or a CSV file could take amiss.
 fn assert_speakable(name: &str, extra: &str) {
+    assert!((1..=15).contains(&name.len()), "{name:?} is {} long", name.len());
     assert!(
-        (1..=15).contains(&name.len()),
-        "{name:?} is {} long",
-        name.len()
-    );
-    assert!(
-        name.chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c)),
+        name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c)),
         "{name:?} has an odd character"
     );
-    assert!(
-        !name.starts_with('-') && !name.ends_with('-'),
-        "{name:?} has a stray hyphen"
-    );
+    assert!(!name.starts_with('-') && !name.ends_with('-'), "{name:?} has a stray hyphen");
 }
 
 /// Protocol, port and name.
@@ -121,16 +113,8 @@ fn services_people_expect_to_see() {
 fn an_unknown_port_or_protocol_has_no_service() {
     assert_eq!(service(TCP, 0), None);
     assert_eq!(service(TCP, 65535), None);
-    assert_eq!(
-        service(ICMP, 80),
-        None,
-        "a port means nothing outside TCP, UDP and SCTP"
-    );
-    assert_eq!(
-        service(SCTP, 443),
-        None,
-        "a name holds for its own protocol alone"
-    );
+    assert_eq!(service(ICMP, 80), None, "a port means nothing outside TCP, UDP and SCTP");
+    assert_eq!(service(SCTP, 443), None, "a name holds for its own protocol alone");
 }
 
 #[test]
@@ -174,8 +158,7 @@ fn every_line_of_services_is_sound_and_in_its_place() {
     let mut last = None;
     let mut count = 0;
     for line in rows(SERVICES_CSV) {
-        let ((port, _), name) =
-            parse_service(line).unwrap_or_else(|| panic!("malformed: {line:?}"));
+        let ((port, _), name) = parse_service(line).unwrap_or_else(|| panic!("malformed: {line:?}"));
         assert_speakable(name, "-");
         // By the protocol's name, which is what a reader of the file sees.
         let key = (port, line.split(',').nth(1));

@@ -28,12 +28,7 @@ impl<'a> Reader<'a> {
     /// The next `length` octets; `part` names what is being read, for the error.
     pub fn bytes(&mut self, length: usize, part: Part) -> Result<&'a [u8], Malformed> {
         let Some((head, tail)) = self.rest.split_at_checked(length) else {
-            return Err(Malformed::Truncated {
-                part,
-                offset: self.offset,
-                needed: length,
-                available: self.rest.len(),
-            });
+            return Err(Malformed::Truncated { part, offset: self.offset, needed: length, available: self.rest.len() });
         };
         self.rest = tail;
         self.offset = self.offset.saturating_add(length);

@@ -64,11 +64,7 @@ impl Template {
     ///
     /// # Errors
     /// When the record is longer than what is left.
-    pub fn record<'a>(
-        &self,
-        reader: &mut Reader<'a>,
-        mut each: impl FnMut(usize, &'a [u8]),
-    ) -> Result<(), Malformed> {
+    pub fn record<'a>(&self, reader: &mut Reader<'a>, mut each: impl FnMut(usize, &'a [u8])) -> Result<(), Malformed> {
         for (index, field) in self.fields.iter().enumerate() {
             let length = match field.length {
                 VARIABLE => variable_length(reader)?,
