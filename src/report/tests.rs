@@ -1,0 +1,42 @@
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::collector::stats::Health;
+use crate::flow::{Counts, FlowKey, FlowRecord, ObservationDomainId, Timestamp, Version};
+use crate::window::{Limits, Span, Window};
+
+fn flow(host: u8, bytes: u64, dst_port: u16) -> FlowRecord {
+    let exporter = Ipv4Addr::LOCALHOST.into();
+    let mut flow = FlowRecord::blank(Timestamp(1_700_000_000_000), exporter, ObservationDomainId(7), Version::Ipfix);
+    flow.key = FlowKey {
+        src_ip: Ipv4Addr::new(10, 0, 0, host).into(),
+        dst_ip: "2001:db8::1".parse().unwrap(),
+        src_port: 50_000,
+        dst_port,
+        protocol: 6,
+    };
+    flow.counts = Counts { bytes, packets: 3 };
+    flow
+}
+
+fn text(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
+    let mut out = Vec::new();
+    write(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_flow_is_one_line_of_json_without_empty_fields() {
+    insta::assert_snapshot!(text(|out| json_line(out, &flow(1, 1500, 443))), @r#"{"received_ms":1700000000000,"first_ms":1700000000000,"last_ms":1700000000000,"time_source":"export","exporter":"127.0.0.1","domain":7,"version":10,"src_ip":"10.0.0.1","dst_ip":"2001:db8::1","src_port":50000,"dst_port":443,"protocol":6,"tcp_flags":0,"tos":0,"bytes":1500,"packets":3,"in_if":0,"out_if":0}"#);
+}
+
+#[test]
+fn the_table_is_aligned_and_says_what_it_leaves_out() {
+    let mut window = Window::new(Limits::default());
+    for (host, bytes, port) in [(1, 15_000_000, 443), (2, 900, 22), (3, 12, 12_345)] {
+        window.record(&flow(host, bytes, port));
+    }
+    let snapshot = window.snapshot(Span::TenSeconds, Timestamp(1_700_000_004_000));
+    insta::assert_snapshot!(text(|out| top(out, &snapshot, 2)));
+    insta::assert_snapshot!(text(|out| account(out, &Health::default())));
+}
