@@ -1,1 +1,11 @@
-fn main() {}
+//! The program: reads what was typed, runs it, and says in one line what went wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use flowglass::cli::Cli;
+use flowglass::run;
+
+fn main() -> ExitCode {
+    run::main(Cli::parse())
+}

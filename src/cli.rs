@@ -1,0 +1,204 @@
+//! What was typed: flags, their environment variables and their help. Nothing is checked against the system here.
+
+use std::env;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Config, Database, Listen, Output, Source};
+
+/// A live traffic monitor in the terminal for NetFlow v5, NetFlow v9 and IPFIX; every flow is kept in SQLite.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Examples:\n  \
+        flowglass                          collect on UDP port 2055 and show\n  \
+        flowglass --no-ui                  collect headless, one log line per flush on stderr\n  \
+        flowglass --no-ui --json | jq .    every flow as one line of JSON\n  \
+        flowglass --once 30                the top of the next 30 seconds as a plain table\n  \
+        flowglass demo                     look at it without a router\n  \
+        flowglass replay capture.pcap      show what a capture holds\n\n\
+        Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed while running, 2 wrong usage.",
+    args_conflicts_with_subcommands = false,
+    subcommand_negates_reqs = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub collect: CollectArgs,
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Show a made-up network: a synthetic exporter sends over loopback, into a throw-away database
+    Demo,
+    /// Show what pcap or pcapng captures of export traffic hold, in a throw-away database unless --db is given
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// Captures, in the order of their time
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How fast time passes
+    #[arg(long, value_enum, default_value_t = Speed::Max)]
+    pub speed: Speed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Speed {
+    /// As it was recorded
+    #[value(name = "1")]
+    Once,
+    /// Ten times as fast
+    #[value(name = "10")]
+    Ten,
+    /// Without any wait
+    Max,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Collecting")]
+pub struct CollectArgs {
+    /// Receive flow exports; with false, only what is stored is shown
+    #[arg(long, global = true, env = "NETFLOW_ENABLED", default_value_t = true, action = ArgAction::Set, value_parser = parse_bool, value_name = "BOOL")]
+    pub enabled: bool,
+    /// Address to listen on; `::` takes IPv4 and IPv6
+    #[arg(long, global = true, env = "NETFLOW_HOST", default_value = "0.0.0.0", value_name = "ADDRESS")]
+    pub host: IpAddr,
+    /// UDP port to listen on; 0 takes a free one
+    #[arg(long, global = true, env = "NETFLOW_PORT", default_value_t = 2055, value_name = "PORT")]
+    pub port: u16,
+    /// Database file [default: /var/lib/flowglass/flows.db if it can be read, else in $XDG_STATE_HOME/flowglass]
+    #[arg(long, global = true, env = "FLOWGLASS_DB", value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// Store nothing
+    #[arg(long, global = true, conflicts_with = "db")]
+    pub no_db: bool,
+    /// How often flows are written to the database
+    #[arg(long, global = true, default_value = "10s", value_parser = parse_interval, value_name = "TIME")]
+    pub flush_interval: Duration,
+    /// Receive buffer to ask the kernel for, in MiB
+    #[arg(long, global = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024), value_name = "MIB")]
+    pub receive_buffer: u32,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Showing")]
+pub struct ShowArgs {
+    /// No screen: collect until a signal comes, and log one line per flush on stderr
+    #[arg(long, global = true)]
+    pub no_ui: bool,
+    /// Write each flow as one line of JSON to stdout; implies --no-ui
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Collect for so many seconds, print one table and end
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600), conflicts_with = "json")]
+    pub once: Option<u64>,
+    /// Rows of the table of --once
+    #[arg(short = 'n', long, global = true, default_value_t = 20, value_name = "ROWS")]
+    pub rows: usize,
+    /// Draw with ASCII only, for serial consoles and old fonts
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Colours on screen; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// What is logged: error, warn, info, debug or trace
+    #[arg(long, global = true, env = "FLOWGLASS_LOG", default_value = "info", value_name = "LEVEL")]
+    pub log: tracing::level_filters::LevelFilter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Cli {
+    /// The settings that were asked for.
+    ///
+    /// # Errors
+    /// When there is no place for the database.
+    pub fn config(self) -> Result<Config> {
+        let buffer = usize::try_from(self.collect.receive_buffer)?.saturating_mul(1 << 20);
+        let listen = Listen { address: SocketAddr::new(self.collect.host, self.collect.port), buffer };
+        let source = match self.command {
+            // A free port, so that a demonstration disturbs no collector and no collector disturbs it.
+            Some(Command::Demo) => {
+                Source::Demo(Listen { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), buffer })
+            }
+            Some(Command::Replay(args)) => Source::Replay { files: args.files, speed: args.speed.factor() },
+            None if self.collect.enabled => Source::Live(listen),
+            None => Source::Stored,
+        };
+        let database = match (self.collect.db, &source) {
+            _ if self.collect.no_db => None,
+            (Some(path), _) => Some(Database::File(path)),
+            (None, Source::Demo(_) | Source::Replay { .. }) => Some(Database::ThrowAway),
+            (None, Source::Live(_) | Source::Stored) => Some(Database::File(config::default_database()?)),
+        };
+        let output = match self.show {
+            ShowArgs { json: true, .. } => Output::Json,
+            ShowArgs { once: Some(seconds), rows, .. } => Output::Table { seconds: Some(seconds), rows },
+            // A capture that nobody watches ends with what it held.
+            ShowArgs { no_ui: true, rows, .. } if matches!(source, Source::Replay { .. }) => {
+                Output::Table { seconds: None, rows }
+            }
+            ShowArgs { no_ui: true, .. } => Output::Log,
+            ShowArgs { ascii, color, .. } => Output::Screen { ascii, color: color.wanted() },
+        };
+        Ok(Config { source, output, database, flush_interval: self.collect.flush_interval, log: self.show.log })
+    }
+}
+
+impl Speed {
+    /// How many seconds pass in one; `None` waits for nothing.
+    const fn factor(self) -> Option<u32> {
+        match self {
+            Self::Once => Some(1),
+            Self::Ten => Some(10),
+            Self::Max => None,
+        }
+    }
+}
+
+impl Color {
+    /// Any value of `NO_COLOR` but the empty one turns colours off (no-color.org).
+    fn wanted(self) -> bool {
+        match self {
+            Self::Auto => env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+/// What people write into environment files.
+fn parse_bool(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (Duration::from_secs(1)..=Duration::from_secs(300)).contains(&interval) {
+        return Ok(interval);
+    }
+    Err("must be between 1s and 300s".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

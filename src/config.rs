@@ -1,0 +1,95 @@
+//! Settings that were checked against each other and the system: what the program uses, made from what was typed.
+//!
+//! Only [`crate::run`] sees it whole; every other module gets its own options from it.
+
+use std::env;
+use std::fs::File;
+use std::io::{IsTerminal, stdout};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+/// Everything that a run needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub source: Source,
+    pub output: Output,
+    /// `None` stores nothing.
+    pub database: Option<Database>,
+    pub flush_interval: Duration,
+    pub log: tracing::level_filters::LevelFilter,
+}
+
+/// Where flows come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Live(Listen),
+    /// The synthetic exporter, over loopback.
+    Demo(Listen),
+    Replay { files: Vec<PathBuf>, speed: Option<u32> },
+    /// Nothing is received; what is stored is shown.
+    Stored,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Listen {
+    pub address: SocketAddr,
+    /// Octets of receive buffer to ask for.
+    pub buffer: usize,
+}
+
+/// What comes out.
+#[derive(Debug, Clone)]
+pub enum Output {
+    Screen { ascii: bool, color: bool },
+    Log,
+    Json,
+    Table { seconds: Option<u64>, rows: usize },
+}
+
+#[derive(Debug, Clone)]
+pub enum Database {
+    File(PathBuf),
+    /// A file in a temporary folder that goes with the program.
+    ThrowAway,
+}
+
+impl Config {
+    /// Whether a person sits in front of it.
+    pub const fn has_screen(&self) -> bool {
+        matches!(self.output, Output::Screen { .. })
+    }
+}
+
+/// Where the database is when nobody says: the service's if it is there and can be read, else the user's own.
+pub fn default_database() -> Result<PathBuf> {
+    let service = PathBuf::from("/var/lib/flowglass/flows.db");
+    if File::open(&service).is_ok() {
+        return Ok(service);
+    }
+    let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    match state.or_else(home) {
+        Some(state) => Ok(state.join("flowglass/flows.db")),
+        None => bail!("no place for the database: neither `XDG_STATE_HOME` nor `HOME` is set\nhint: give one with `--db FILE`, or `--no-db`"),
+    }
+}
+
+/// Refuses a screen where there is no terminal to draw it on.
+pub fn check_terminal() -> Result<()> {
+    if !stdout().is_terminal() {
+        bail!(
+            "stdout is not a terminal, so there is nothing to draw the screen on\n\
+             hint: use `--no-ui` to collect headless, `--json` for one line per flow, or `--once 10` for one table"
+        );
+    }
+    if matches!(env::var("TERM").as_deref(), Err(_) | Ok("" | "dumb")) {
+        bail!(
+            "`TERM` names no terminal that can draw a screen\n\
+             hint: set it, for example `TERM=xterm`, or use `--no-ui`, `--json` or `--once 10`"
+        );
+    }
+    Ok(())
+}

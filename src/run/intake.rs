@@ -1,0 +1,183 @@
+//! The source thread of a live run: from the socket through the collector to the outlets.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use crossbeam_channel::{Receiver, TrySendError};
+use tracing::{info, warn};
+
+use crate::collector::stats::{Health, SocketStats};
+use crate::collector::{Collector, Limits};
+use crate::config::Listen;
+use crate::demo::Demo;
+use crate::flow::{FlowRecord, Timestamp};
+use crate::receive::{self, Receiver as Socket};
+use crate::run::now;
+use crate::run::pipeline::{Message, Outlets, reachable};
+use crate::tui::app::Source;
+
+/// How long the source may sleep before it looks whether it should stop, and what time it is.
+const WAKE: Duration = Duration::from_millis(200);
+/// Milliseconds between two accounts.
+const TICK_MS: i64 = 1000;
+
+/// A collector and where its flows go, whoever brings the datagrams.
+pub(super) struct Intake {
+    collector: Collector,
+    outlets: Outlets,
+    /// What arrived since the last batch was handed on.
+    flows: Vec<FlowRecord>,
+    /// To take the oldest batch back from a storage that is too slow.
+    overflow: Option<Receiver<Message>>,
+    unstored: u64,
+    ticked: Timestamp,
+}
+
+impl Intake {
+    pub(super) fn new(outlets: Outlets) -> Self {
+        Self {
+            collector: Collector::new(Limits::default()),
+            outlets,
+            flows: Vec::new(),
+            overflow: None,
+            unstored: 0,
+            ticked: Timestamp::default(),
+        }
+    }
+
+    /// Decodes one datagram. What is malformed was counted and costs nothing else.
+    pub(super) fn datagram(&mut self, received: Timestamp, from: SocketAddr, payload: &[u8]) {
+        if let Err(malformed) = self.collector.datagram(received, from, payload, &mut self.flows) {
+            tracing::debug!(%from, %malformed, "datagram not decoded");
+        }
+    }
+
+    /// Hands the flows on. Errors are ends of threads, which the pipeline tells of; the source goes on for the others.
+    pub(super) fn ship(&mut self) {
+        if self.flows.is_empty() {
+            return;
+        }
+        let batch: Arc<[FlowRecord]> = self.flows.as_slice().into();
+        self.flows.clear();
+        let _ = self.outlets.window.send(Message::Flows(Arc::clone(&batch)));
+        if let Some(json) = &self.outlets.json {
+            let _ = json.send(Message::Flows(Arc::clone(&batch)));
+        }
+        if let Some(storage) = &self.outlets.storage {
+            let _ = storage.send(Message::Flows(batch));
+        }
+    }
+
+    /// Once a second: lets old sets go, and tells everybody the time and the accounts.
+    pub(super) fn tick(&mut self, now: Timestamp, sockets: impl FnOnce() -> Vec<SocketStats>) {
+        if (0..TICK_MS).contains(&now.since(self.ticked)) {
+            return;
+        }
+        self.ticked = now;
+        self.collector.tick(now);
+        self.account(now, sockets());
+    }
+
+    /// Tells everybody the time and the accounts.
+    pub(super) fn account(&mut self, now: Timestamp, sockets: Vec<SocketStats>) {
+        let health = Arc::new(Health { sockets, ..self.collector.health() });
+        let _ = self.outlets.window.send(Message::Health(Arc::clone(&health)));
+        let _ = self.outlets.window.send(Message::Now(now));
+        if let Some(storage) = &self.outlets.storage {
+            let _ = storage.send(Message::Health(health));
+        }
+    }
+
+    /// Says to the screen what is watched.
+    pub(super) fn show(&self, source: Source) {
+        let _ = self.outlets.window.send(Message::Shown(source));
+    }
+
+    /// Whether somebody still wants flows: a JSON reader that has gone ends the run.
+    pub(super) fn is_wanted(&self) -> bool {
+        // The thread has dropped its end exactly when a message cannot be sent any more.
+        self.outlets.json.as_ref().is_none_or(|json| {
+            !matches!(json.try_send(Message::Now(self.ticked)), Err(TrySendError::Disconnected(_)))
+        })
+    }
+
+    pub(super) fn health(&self) -> Health {
+        self.collector.health()
+    }
+}
+
+/// The socket of a live run, and the demonstration that sends to it if that was asked for.
+pub(super) struct Sockets {
+    socket: Socket,
+    demo: bool,
+    stop: Arc<AtomicBool>,
+}
+
+impl Sockets {
+    pub(super) fn open(listen: Listen, demo: bool, stop: Arc<AtomicBool>) -> Result<Self> {
+        let options = receive::Options { listen: listen.address, buffer: listen.buffer };
+        let socket = Socket::bind(&options).map_err(|error| match error.hint() {
+            Some(hint) => anyhow!("{error}\nhint: {hint}"),
+            None => anyhow!(error),
+        })?;
+        info!(address = %socket.local_addr(), buffer = socket.stats().buffer, "listening");
+        if let Some(hint) = socket.buffer_hint() {
+            warn!(hint, "the kernel gave a smaller receive buffer than was asked for");
+        }
+        Ok(Self { socket, demo, stop })
+    }
+
+    pub(super) fn shown(&self) -> Source {
+        let listen = self.socket.local_addr();
+        if self.demo { Source::Demo } else { Source::Live { listen: vec![listen], reachable: reachable(listen) } }
+    }
+
+    pub(super) fn run(mut self, outlets: Outlets) -> Result<()> {
+        let demo = self.start_demo()?;
+        let mut intake = Intake::new(outlets);
+        while !self.stop.load(Ordering::Relaxed) && intake.is_wanted() {
+            self.receive(&mut intake, WAKE)?;
+            intake.tick(now(), || vec![self.socket.stats()]);
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(demo) = demo {
+            demo.join().map_err(|_| anyhow!("the demonstration failed; this is a bug, please report it"))??;
+        }
+        // What the kernel has accepted is not lost by a signal.
+        while 0 < self.receive(&mut intake, Duration::ZERO)? {}
+        intake.account(now(), vec![self.socket.stats()]);
+        Ok(())
+    }
+
+    /// Takes what is there and hands it on; returns how many datagrams that were.
+    fn receive(&mut self, intake: &mut Intake, timeout: Duration) -> Result<usize> {
+        let count = self.socket.receive(timeout, |at, from, payload| intake.datagram(at, from, payload))?;
+        intake.ship();
+        Ok(count)
+    }
+
+    fn start_demo(&self) -> Result<Option<JoinHandle<Result<()>>>> {
+        if !self.demo {
+            return Ok(None);
+        }
+        let demo = Demo::new(self.socket.local_addr(), 1);
+        let stop = Arc::clone(&self.stop);
+        let run = move || Ok(demo.run(&stop).map(|_| ())?);
+        Ok(Some(thread::Builder::new().name("demo".to_owned()).spawn(run)?))
+    }
+}
+
+/// The address this host would use towards others, for "point your router here". A connected UDP socket sends nothing;
+/// it only asks the routing table. Documentation addresses stand for "anywhere" (RFC 5737, RFC 3849).
+pub(super) fn own_addresses() -> Vec<IpAddr> {
+    let towards = |bind: &str, far: &str| {
+        let socket = UdpSocket::bind(bind).ok()?;
+        socket.connect(far).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    [towards("0.0.0.0:0", "192.0.2.1:9"), towards("[::]:0", "[2001:db8::1]:9")].into_iter().flatten().collect()
+}

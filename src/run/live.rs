@@ -1,0 +1,116 @@
+//! The window thread: books every flow, and once a second puts together what the screen shows.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use tokio::sync::watch;
+
+use crate::collector::stats::Health;
+use crate::flow::Timestamp;
+use crate::run::now;
+use crate::run::pipeline::Message;
+use crate::store::writer::WriterStats;
+use crate::tui::app::{Feed, Source, StorageView};
+use crate::window::{Limits, Snapshot, Span, Window};
+
+/// A source whose clock runs faster than this one's gets no more snapshots a second than four.
+const SHORTEST: Duration = Duration::from_millis(250);
+
+/// State of the window thread.
+pub(super) struct Live {
+    window: Window,
+    span: Span,
+    /// The source's clock.
+    now: Timestamp,
+    started: Timestamp,
+    source: Source,
+    health: Arc<Health>,
+    snapshot: Arc<Snapshot>,
+    storage: watch::Receiver<Option<WriterStats>>,
+    shown: Option<Instant>,
+}
+
+impl Live {
+    pub(super) fn new(source: Source, span: Span, storage: watch::Receiver<Option<WriterStats>>) -> Self {
+        Self {
+            window: Window::new(Limits::default()),
+            span,
+            now: Timestamp::default(),
+            started: now(),
+            source,
+            health: Arc::default(),
+            snapshot: Arc::new(Snapshot { span, ..Default::default() }),
+            storage,
+            shown: None,
+        }
+    }
+
+    /// Runs until the source is gone, and gives back the last state.
+    pub(super) fn run(mut self, messages: &Receiver<Message>, feed: &watch::Sender<Feed>) -> (Arc<Snapshot>, Arc<Health>) {
+        while let Ok(message) = messages.recv() {
+            if self.take(message) {
+                self.refresh();
+                // Nobody may be looking.
+                let _ = feed.send(self.feed());
+            }
+        }
+        self.refresh();
+        let _ = feed.send(self.feed());
+        (self.snapshot, self.health)
+    }
+
+    /// Takes a message; true when the screen should be told.
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Flows(flows) => {
+                for flow in flows.iter() {
+                    self.window.record(flow);
+                    self.now = self.now.max(flow.received);
+                }
+                false
+            }
+            Message::Health(health) => {
+                // The first datagrams should not wait for the next second.
+                let first = self.health.totals.datagrams == 0 && health.totals.datagrams != 0;
+                self.health = health;
+                first
+            }
+            Message::Now(now) => {
+                self.now = self.now.max(now);
+                self.shown.is_none_or(|shown| SHORTEST <= shown.elapsed())
+            }
+            Message::Span(span) => {
+                self.span = span;
+                true
+            }
+            Message::Shown(source) => {
+                self.source = source;
+                true
+            }
+        }
+    }
+
+    fn refresh(&mut self) {
+        self.snapshot = Arc::new(self.window.snapshot(self.span, self.now));
+        self.shown = Some(Instant::now());
+    }
+
+    pub(super) fn feed(&self) -> Feed {
+        Feed {
+            snapshot: Arc::clone(&self.snapshot),
+            health: Arc::clone(&self.health),
+            storage: self.storage.borrow().as_ref().map(view),
+            now: self.now,
+            started: self.started,
+            source: self.source.clone(),
+            notice: None,
+        }
+    }
+}
+
+/// The shortest span that covers so many seconds.
+pub(super) fn span_of(seconds: u64) -> Span {
+    let covers = |span: &Span| u64::try_from(span.seconds()).is_ok_and(|covered| seconds <= covered);
+    Span::ALL.into_iter().find(covers).unwrap_or(Span::Hour)
+}

@@ -1,0 +1,250 @@
+//! The threads of a run and the channels between them.
+//!
+//! ```text
+//! source ──▶ window thread ──▶ feeds (screen, table)
+//!        ├─▶ storage thread ─▶ SQLite
+//!        └─▶ JSON thread ────▶ stdout
+//! ```
+//!
+//! The source owns the outlets; when it ends they close, and each thread ends after it has drained its channel.
+
+use std::future::pending;
+use std::io::{BufWriter, Write, stdout};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context, Result, anyhow};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::sync::{oneshot, watch};
+
+use crate::collector::stats::Health;
+use crate::config::{Config, Output, Source};
+use crate::flow::{FlowRecord, Timestamp};
+use crate::report;
+use crate::run::live::{self, Live};
+use crate::run::storage::{self, Storage};
+use crate::run::{intake, replay, stored};
+use crate::store::writer::WriterStats;
+use crate::tui::app::{Feed, Source as Shown};
+use crate::window::{Snapshot, Span};
+
+/// Batches that may wait for a thread. A batch is what one system call brought, so this is seconds at full speed; what
+/// happens beyond stands at each outlet.
+pub(super) const WAITING_BATCHES: usize = 1024;
+
+/// What flows from a source to the threads.
+#[derive(Debug, Clone)]
+pub(super) enum Message {
+    Flows(Arc<[FlowRecord]>),
+    Health(Arc<Health>),
+    /// The source's clock: real time, or the time of a capture.
+    Now(Timestamp),
+    /// The screen wants another span.
+    Span(Span),
+    /// The source has nothing more, or a note for the screen.
+    Shown(Shown),
+}
+
+/// The sending ends, owned by the source.
+#[derive(Debug, Clone)]
+pub(super) struct Outlets {
+    pub(super) window: Sender<Message>,
+    pub(super) storage: Option<Sender<Message>>,
+    pub(super) json: Option<Sender<Message>>,
+}
+
+/// A run under way.
+pub(super) struct Pipeline {
+    source: JoinHandle<Result<()>>,
+    ended: Option<oneshot::Receiver<()>>,
+    live: JoinHandle<(Arc<Snapshot>, Arc<Health>)>,
+    storage: Option<JoinHandle<u64>>,
+    json: Option<JoinHandle<Result<()>>>,
+    feeds: watch::Receiver<Feed>,
+    spans: Sender<Message>,
+}
+
+/// What a run leaves behind.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) health: Arc<Health>,
+    /// Flows that were still not stored at the end.
+    pub(super) unstored: u64,
+}
+
+impl Pipeline {
+    /// Opens everything that can fail, then starts the threads.
+    pub(super) fn start(config: &Config, database: Option<PathBuf>, stop: Arc<AtomicBool>) -> Result<Self> {
+        let reads_database = matches!(config.source, Source::Stored);
+        let writer = match &database {
+            Some(path) if !reads_database => Some(storage::open(path)?),
+            _ => None,
+        };
+        let source = SourceThread::open(config, database, stop)?;
+        let (window, from_source) = bounded(WAITING_BATCHES);
+        let spans = window.clone();
+        let (stats, storage_stats) = watch::channel(None::<WriterStats>);
+        let storage = match writer {
+            Some(writer) => {
+                let (sender, receiver) = bounded(WAITING_BATCHES);
+                let storage = Storage::new(writer, config.flush_interval, stats);
+                Some((sender, spawn("storage", move || storage.run(&receiver))?))
+            }
+            None => None,
+        };
+        let json = match config.output {
+            Output::Json => {
+                let (sender, receiver) = bounded(WAITING_BATCHES);
+                Some((sender, spawn("json", move || write_json(&receiver))?))
+            }
+            Output::Screen { .. } | Output::Log | Output::Table { .. } => None,
+        };
+        let (storage_outlet, storage) = storage.unzip();
+        let (json_outlet, json) = json.unzip();
+        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet };
+        let live = Live::new(source.shown(), span(config), storage_stats);
+        let (feed, feeds) = watch::channel(live.feed());
+        let live = spawn("window", move || live.run(&from_source, &feed))?;
+        let (sign, ended) = oneshot::channel();
+        let source = spawn("source", move || {
+            let result = source.run(outlets);
+            // The receiver may be gone already, when the run was ended from elsewhere.
+            let _ = sign.send(());
+            result
+        })?;
+        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans })
+    }
+
+    pub(super) fn feeds(&self) -> watch::Receiver<Feed> {
+        self.feeds.clone()
+    }
+
+    /// Returns when the source has ended by itself: a capture is over, or something failed.
+    ///
+    /// # Errors
+    /// Never by itself; what failed is told by [`Pipeline::finish`].
+    pub(super) async fn ended(&mut self) -> Result<()> {
+        if let Some(ended) = &mut self.ended {
+            // An error says that the thread panicked, which ends the run as well.
+            let _ = ended.await;
+            self.ended = None;
+            return Ok(());
+        }
+        pending().await
+    }
+
+    /// Hands the spans that the screen wants to the window thread, for ever.
+    pub(super) fn forward(&self, mut wanted: watch::Receiver<Span>) -> impl Future<Output = ()> + use<> {
+        let spans = self.spans.clone();
+        async move {
+            while wanted.changed().await.is_ok() {
+                let span = *wanted.borrow_and_update();
+                // A full channel means that a new snapshot is about to come anyway; the next key press tries again.
+                let _ = spans.try_send(Message::Span(span));
+            }
+            pending().await
+        }
+    }
+
+    /// Waits for the threads, left to right. The stop flag must be set, or the source be at its end.
+    ///
+    /// # Errors
+    /// The first thing that failed.
+    pub(super) fn finish(self) -> Result<Outcome> {
+        drop(self.spans);
+        let source = join(self.source, "source").and_then(|result| result);
+        let live = join(self.live, "window");
+        let unstored = self.storage.map_or(Ok(0), |thread| join(thread, "storage"));
+        let json = self.json.map_or(Ok(()), |thread| join(thread, "json").and_then(|result| result));
+        source?;
+        json?;
+        let (snapshot, health) = live?;
+        Ok(Outcome { snapshot, health, unstored: unstored? })
+    }
+}
+
+/// Where flows come from, opened and ready to run in its thread.
+enum SourceThread {
+    Live(Box<intake::Sockets>),
+    Replay(replay::Replay),
+    Stored(stored::Stored),
+}
+
+impl SourceThread {
+    fn open(config: &Config, database: Option<PathBuf>, stop: Arc<AtomicBool>) -> Result<Self> {
+        match &config.source {
+            Source::Live(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(*listen, false, stop)?))),
+            Source::Demo(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(*listen, true, stop)?))),
+            Source::Replay { files, speed } => {
+                let progress = !config.has_screen();
+                Ok(Self::Replay(replay::Replay::open(files.clone(), *speed, progress, stop)?))
+            }
+            Source::Stored => {
+                let path = database.context("there is nothing to show: `NETFLOW_ENABLED` is false and `--no-db` is set")?;
+                Ok(Self::Stored(stored::Stored::open(path, stop)?))
+            }
+        }
+    }
+
+    /// What the screen says about the source.
+    fn shown(&self) -> Shown {
+        match self {
+            Self::Live(sockets) => sockets.shown(),
+            Self::Replay(replay) => replay.shown(false),
+            Self::Stored(stored) => stored.shown(),
+        }
+    }
+
+    fn run(self, outlets: Outlets) -> Result<()> {
+        match self {
+            Self::Live(sockets) => sockets.run(outlets),
+            Self::Replay(replay) => replay.run(outlets),
+            Self::Stored(stored) => stored.run(&outlets),
+        }
+    }
+}
+
+/// The span that a table asks for; a screen begins with the default.
+fn span(config: &Config) -> Span {
+    match config.output {
+        Output::Table { seconds: Some(seconds), .. } => live::span_of(seconds),
+        Output::Table { seconds: None, .. } => Span::Hour,
+        Output::Screen { .. } | Output::Log | Output::Json => Span::default(),
+    }
+}
+
+fn write_json(messages: &Receiver<Message>) -> Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 16, stdout().lock());
+    while let Ok(message) = messages.recv() {
+        if let Message::Flows(flows) = message {
+            for flow in flows.iter() {
+                report::json_line(&mut out, flow)?;
+            }
+        }
+        // Whoever reads gets each line soon, and many of them at once when there are many.
+        if messages.is_empty() {
+            out.flush()?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>> {
+    thread::Builder::new().name(name.to_owned()).spawn(body).with_context(|| format!("cannot start the {name} thread"))
+}
+
+fn join<T>(thread: JoinHandle<T>, name: &str) -> Result<T> {
+    thread.join().map_err(|_| anyhow!("the {name} thread failed; this is a bug, please report it"))
+}
+
+/// Addresses under which others can reach `listen`.
+pub(super) fn reachable(listen: SocketAddr) -> Vec<IpAddr> {
+    if !listen.ip().is_unspecified() {
+        return vec![listen.ip()];
+    }
+    intake::own_addresses()
+}
