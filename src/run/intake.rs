@@ -7,7 +7,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use crossbeam_channel::{Receiver, TrySendError};
 use tracing::{info, warn};
 
 use crate::collector::stats::{Health, SocketStats};
@@ -31,9 +30,8 @@ pub(super) struct Intake {
     outlets: Outlets,
     /// What arrived since the last batch was handed on.
     flows: Vec<FlowRecord>,
-    /// To take the oldest batch back from a storage that is too slow.
-    overflow: Option<Receiver<Message>>,
-    unstored: u64,
+    /// Whether the reader of the JSON lines has gone.
+    unwanted: bool,
     ticked: Timestamp,
 }
 
@@ -43,8 +41,7 @@ impl Intake {
             collector: Collector::new(Limits::default()),
             outlets,
             flows: Vec::new(),
-            overflow: None,
-            unstored: 0,
+            unwanted: false,
             ticked: Timestamp::default(),
         }
     }
@@ -65,7 +62,7 @@ impl Intake {
         self.flows.clear();
         let _ = self.outlets.window.send(Message::Flows(Arc::clone(&batch)));
         if let Some(json) = &self.outlets.json {
-            let _ = json.send(Message::Flows(Arc::clone(&batch)));
+            self.unwanted |= json.send(Message::Flows(Arc::clone(&batch))).is_err();
         }
         if let Some(storage) = &self.outlets.storage {
             let _ = storage.send(Message::Flows(batch));
@@ -98,11 +95,8 @@ impl Intake {
     }
 
     /// Whether somebody still wants flows: a JSON reader that has gone ends the run.
-    pub(super) fn is_wanted(&self) -> bool {
-        // The thread has dropped its end exactly when a message cannot be sent any more.
-        self.outlets.json.as_ref().is_none_or(|json| {
-            !matches!(json.try_send(Message::Now(self.ticked)), Err(TrySendError::Disconnected(_)))
-        })
+    pub(super) const fn is_wanted(&self) -> bool {
+        !self.unwanted
     }
 
     pub(super) fn health(&self) -> Health {
