@@ -18,4 +18,6 @@ pub mod wire;
 
 pub mod collector;
 
+pub mod store;
+
 pub mod names;
