@@ -20,6 +20,8 @@ pub mod collector;
 
 pub mod window;
 
+pub mod store;
+
 pub mod names;
 
 pub mod report;

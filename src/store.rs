@@ -1,0 +1,157 @@
+//! Keeps every flow in one SQLite file, and gives the flows back.
+//!
+//! [`writer`] is the one writer, [`history`] the read side, of which any number may be open at once; [`schema`] is the
+//! layout of the file. What is not done here: no flow is judged, filtered, scaled or summed, and nothing is logged; an
+//! error is handed to the caller, who decides whether it ends the program. Its input is batches of [`FlowRecord`]s
+//! and the accounts of the collector.
+//!
+//! # Layout
+//!
+//! `flows` is append-only, and its primary key begins with the receive time ([`RowKey`]): a time range is a key range,
+//! and the table needs no second index. What few exporters send stands in `details` under the same key, for the flows
+//! that have any of it. The view `flow` shows both in readable form, so that the stock `sqlite3` shell is enough.
+//!
+//! # Locking
+//!
+//! The writer holds a lock on `<database>.lock` for as long as it lives: there is never a second collector. Readers
+//! need no lock, WAL lets them read while a batch is written. One batch is one transaction: it is there as a whole or
+//! not at all, and what could not be written stays in the writer's bounded buffer until it can.
+//!
+//! [`FlowRecord`]: crate::flow::FlowRecord
+
+mod accounts;
+pub mod history;
+mod keys;
+mod row;
+pub mod schema;
+pub mod writer;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
+
+pub use crate::store::keys::RowKey;
+
+/// How long a statement waits for a lock that another program holds. Then the flush fails, the batch stays in the
+/// buffer, and the next flush tries again.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why the database cannot be used now. `Display` gives the message, [`Error::hint`] what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("cannot open `{}`: not a database", path.display())]
+    NotADatabase { path: PathBuf },
+    #[error("cannot open `{}`: the database of another program", path.display())]
+    Foreign { path: PathBuf },
+    #[error("cannot open `{}`: schema version {found} is newer than this program's {supported}", path.display())]
+    NewerSchema { path: PathBuf, found: u32, supported: u32 },
+    /// Only the read side says this; the writer migrates.
+    #[error("cannot read `{}`: schema version {found} is older than this program's {supported}", path.display())]
+    OlderSchema { path: PathBuf, found: u32, supported: u32 },
+    #[error("cannot open `{}`: in use by {}", path.display(), Collector(*pid))]
+    InUse { path: PathBuf, pid: Option<u32> },
+    #[error("cannot read `{}`: no such file", path.display())]
+    Missing { path: PathBuf },
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io { action: Action, path: PathBuf, source: io::Error },
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Sqlite { action: Action, path: PathBuf, source: rusqlite::Error },
+}
+
+impl Error {
+    /// What a person can do about it, without the word `hint:`.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotADatabase { .. } | Self::Foreign { .. } => Some("give another file with `--db`".to_owned()),
+            Self::NewerSchema { .. } => Some("update the program, or give another file with `--db`".to_owned()),
+            Self::OlderSchema { .. } => Some("start the collector once, it brings the file up to date".to_owned()),
+            Self::InUse { pid: Some(pid), .. } => {
+                Some(format!("one collector per file: stop it (`kill {pid}`), or give another file with `--db`"))
+            }
+            Self::InUse { pid: None, .. } => {
+                Some("one collector per file: stop it, or give another file with `--db`".to_owned())
+            }
+            Self::Missing { .. } => Some("start a collector, or give another file with `--db`".to_owned()),
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull => Some("free some space on its file system".to_owned()),
+                _ => Some("give a file in a folder that you may write to with `--db`".to_owned()),
+            },
+            Self::Sqlite { path, source, .. } => sqlite_hint(path, source),
+        }
+    }
+}
+
+/// What was being done when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Open,
+    Read,
+    Write,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Read => "read",
+            Self::Write => "write",
+        })
+    }
+}
+
+/// The other one, by its process id where the lock file tells it.
+struct Collector(Option<u32>);
+
+impl fmt::Display for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "another collector, process {pid}"),
+            None => f.write_str("another collector"),
+        }
+    }
+}
+
+fn sqlite_hint(path: &Path, source: &rusqlite::Error) -> Option<String> {
+    match source.sqlite_error_code()? {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            Some(format!("another program holds a lock: `fuser {}` names it", path.display()))
+        }
+        ErrorCode::DiskFull => Some("free some space on its file system".to_owned()),
+        ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+            Some("check who may write to the file and its folder".to_owned())
+        }
+        ErrorCode::DatabaseCorrupt => {
+            Some(format!("save what is left with `sqlite3 {} .recover`, and start with a new file", path.display()))
+        }
+        _ => None,
+    }
+}
+
+/// Refuses a file that does not begin like a database, and leaves it untouched. An empty file is a new database.
+fn inspect(path: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Io { action: Action::Open, path: path.to_owned(), source };
+    let mut start = Vec::with_capacity(MAGIC.len());
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::Missing { path: path.to_owned() });
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
+    if start.is_empty() || start == MAGIC {
+        return Ok(());
+    }
+    Err(Error::NotADatabase { path: path.to_owned() })
+}
+
+/// The first octets of every SQLite file.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+#[cfg(test)]
+mod tests;

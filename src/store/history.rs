@@ -1,0 +1,123 @@
+//! The read side: flows in the order of their keys, and the accounts beside them.
+//!
+//! It never writes, migrates or waits for the writer, and it does not choose or sum up flows. Its input is a file that
+//! a collector may be writing at the same time; each call sees the batches that were committed when it began.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use crate::flow::FlowRecord;
+use crate::store::accounts::{self, Identity};
+pub use crate::store::accounts::{Account, Run, RunId};
+use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, inspect, row, schema};
+
+/// A database, opened to be read.
+#[derive(Debug)]
+pub struct History {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl History {
+    /// # Errors
+    /// When the file is missing, is not one of this program, or is of another schema version.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        inspect(path)?;
+        let file = fs::canonicalize(path).map_err(|source| Error::Io {
+            action: Action::Open,
+            path: path.to_owned(),
+            source,
+        })?;
+        let connection = Self::connect(&file).map_err(|source| Error::Sqlite {
+            action: Action::Open,
+            path: path.to_owned(),
+            source,
+        })?;
+        let found = schema::check(&connection, path)?;
+        if found < schema::SUPPORTED {
+            return Err(Error::OlderSchema { path: path.to_owned(), found, supported: schema::SUPPORTED });
+        }
+        Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// The key of the newest flow, `None` when there is none.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn newest(&self) -> Result<Option<RowKey>, Error> {
+        let newest = self.connection.query_row("SELECT max(id) FROM flows", (), |row| row.get::<_, Option<i64>>(0));
+        newest.map(|key| key.map(RowKey)).map_err(|source| self.failed(source))
+    }
+
+    /// Appends at most `limit` flows that follow `after`, in the order of their keys, and returns the last one's key:
+    /// the `after` of the next call. `None` when nothing followed.
+    ///
+    /// # Errors
+    /// When SQLite cannot read. Some flows may have been appended by then.
+    pub fn since(&self, after: RowKey, limit: usize, flows: &mut Vec<FlowRecord>) -> Result<Option<RowKey>, Error> {
+        self.read(after, limit, flows).map_err(|source| self.failed(source))
+    }
+
+    /// The newest accounts of all exporters, by address, domain and version.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn exporters(&self) -> Result<Vec<Account>, Error> {
+        accounts::exporters(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// The newest `limit` runs of collectors, newest first. Between one's `last_alive` and the next one's `started`
+    /// nobody listened.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn runs(&self, limit: usize) -> Result<Vec<Run>, Error> {
+        accounts::runs(&self.connection, limit).map_err(|source| self.failed(source))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connect(file: &Path) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(file, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        Ok(connection)
+    }
+
+    fn read(&self, after: RowKey, limit: usize, flows: &mut Vec<FlowRecord>) -> rusqlite::Result<Option<RowKey>> {
+        let mut query = self.connection.prepare_cached(&format!(
+            "SELECT {} FROM flows AS f LEFT JOIN details AS d USING (id) WHERE ?1 < f.id ORDER BY f.id LIMIT ?2",
+            row::COLUMNS
+        ))?;
+        let mut rows = query.query(params![after.0, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+        let mut exporters = HashMap::new();
+        let mut last = None;
+        while let Some(found) = rows.next()? {
+            let exporter = found.get(1)?;
+            let identity = match exporters.get(&exporter) {
+                Some(identity) => *identity,
+                None => *exporters.entry(exporter).or_insert(self.exporter(exporter)?),
+            };
+            flows.push(row::read(found, identity)?);
+            last = Some(RowKey(found.get(0)?));
+        }
+        Ok(last)
+    }
+
+    fn exporter(&self, id: i64) -> rusqlite::Result<Identity> {
+        let mut query =
+            self.connection.prepare_cached("SELECT address, domain, version FROM exporters WHERE id = ?1")?;
+        query.query_row([id], accounts::identity)
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> Error {
+        Error::Sqlite { action: Action::Read, path: self.path.clone(), source }
+    }
+}

@@ -1,0 +1,650 @@
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::history::History;
+use super::writer::{Options, Writer};
+use super::{Error, RowKey, schema};
+use crate::collector::stats::{ExporterStats, Health, Totals};
+use crate::flow::{
+    Counts, Direction, FlowKey, FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, TimeSource,
+    Timestamp, Version,
+};
+
+const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+/// A folder that goes away with the test, and the database in it.
+struct Place {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("flows.db");
+        Self { folder, path }
+    }
+
+    fn writer(&self) -> Writer {
+        Writer::open(&self.path, Options::default()).unwrap()
+    }
+
+    fn refusal(&self) -> Error {
+        Writer::open(&self.path, Options::default()).map(drop).unwrap_err()
+    }
+
+    /// Writes flows with one writer, which is closed again.
+    fn write(&self, flows: &[FlowRecord]) {
+        let mut writer = self.writer();
+        writer.push(flows.into());
+        writer.close(NOW, &Health::default()).unwrap();
+    }
+
+    fn read(&self) -> Vec<FlowRecord> {
+        let mut flows = Vec::new();
+        History::open(&self.path).unwrap().since(RowKey::START, usize::MAX, &mut flows).unwrap();
+        flows
+    }
+
+    fn sqlite(&self) -> Connection {
+        Connection::open(&self.path).unwrap()
+    }
+
+    fn ask<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+        self.sqlite().query_row(sql, (), |row| row.get(0)).unwrap()
+    }
+}
+
+/// The `n`th flow of a made-up exporter.
+fn flow(received: Timestamp, n: u32) -> FlowRecord {
+    let exporter = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    FlowRecord {
+        key: FlowKey {
+            src_ip: Ipv4Addr::from_bits(0x0a00_0000 | n).into(),
+            dst_ip: Ipv4Addr::new(203, 0, 113, 7).into(),
+            src_port: 50_000,
+            dst_port: 443,
+            protocol: 6,
+        },
+        counts: Counts { bytes: 1_000 + u64::from(n), packets: 3 },
+        ..FlowRecord::blank(received, exporter, ObservationDomainId(1), Version::Ipfix)
+    }
+}
+
+fn flows(received: Timestamp, range: std::ops::Range<u32>) -> Vec<FlowRecord> {
+    range.map(|n| flow(received, n)).collect()
+}
+
+fn batch(received: Timestamp, range: std::ops::Range<u32>) -> Arc<[FlowRecord]> {
+    flows(received, range).into()
+}
+
+#[test]
+fn an_empty_file_becomes_a_database() {
+    let place = Place::new();
+    fs::write(&place.path, "").unwrap();
+    place.write(&flows(NOW, 0..1));
+    assert_eq!(place.ask::<u32>("PRAGMA user_version"), schema::SUPPORTED);
+    assert_eq!(place.ask::<i64>("PRAGMA application_id"), 0x464c_474c);
+    assert_eq!(place.ask::<i64>("PRAGMA page_size"), 8192);
+    assert_eq!(place.ask::<i64>("PRAGMA auto_vacuum"), 2);
+    assert_eq!(place.ask::<String>("PRAGMA journal_mode"), "wal");
+}
+
+#[test]
+fn folders_are_made() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("state/flowglass/flows.db");
+    Writer::open(&path, Options::default()).unwrap();
+    assert!(path.exists());
+}
+
+#[test]
+fn a_second_run_continues_the_file() {
+    let place = Place::new();
+    place.write(&flows(NOW, 0..3));
+    place.write(&flows(NOW, 3..5));
+    assert_eq!(place.read(), flows(NOW, 0..5));
+    let runs = History::open(&place.path).unwrap().runs(10).unwrap();
+    assert_eq!(runs.len(), 2);
+    assert!(runs[1].id < runs[0].id);
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let place = Place::new();
+    place.write(&[]);
+    place.sqlite().pragma_update(None, "user_version", schema::SUPPORTED + 1).unwrap();
+    let before = fs::read(&place.path).unwrap();
+    let error = place.refusal();
+    assert!(
+        matches!(error, Error::NewerSchema { found, supported, .. } if supported == schema::SUPPORTED && found == supported + 1)
+    );
+    assert!(error.to_string().ends_with("schema version 2 is newer than this program's 1"), "{error}");
+    assert!(matches!(History::open(&place.path), Err(Error::NewerSchema { .. })));
+    assert_eq!(fs::read(&place.path).unwrap(), before);
+}
+
+#[test]
+fn an_empty_file_has_no_history_yet() {
+    let place = Place::new();
+    fs::write(&place.path, "").unwrap();
+    assert!(matches!(History::open(&place.path), Err(Error::OlderSchema { found: 0, .. })));
+    assert_eq!(fs::read(&place.path).unwrap(), b"");
+}
+
+#[test]
+fn a_text_file_is_refused_and_not_touched() {
+    let place = Place::new();
+    let text = "a diary, not a database";
+    fs::write(&place.path, text).unwrap();
+    assert!(matches!(place.refusal(), Error::NotADatabase { .. }));
+    assert!(matches!(History::open(&place.path), Err(Error::NotADatabase { .. })));
+    assert_eq!(fs::read_to_string(&place.path).unwrap(), text);
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_damaged_header_is_refused() {
+    let place = Place::new();
+    fs::write(&place.path, [b"SQLite format 3\0".as_slice(), &[0xff; 4096]].concat()).unwrap();
+    assert!(matches!(place.refusal(), Error::NotADatabase { .. }));
+}
+
+#[test]
+fn the_database_of_another_program_is_refused() {
+    let place = Place::new();
+    place.sqlite().execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+    assert!(matches!(place.refusal(), Error::Foreign { .. }));
+    assert_eq!(place.ask::<i64>("SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+#[test]
+fn a_missing_file_has_no_history() {
+    let place = Place::new();
+    let error = History::open(&place.path).unwrap_err();
+    assert!(matches!(error, Error::Missing { .. }));
+    assert_eq!(error.to_string(), format!("cannot read `{}`: no such file", place.path.display()));
+    assert_eq!(error.hint().unwrap(), "start a collector, or give another file with `--db`");
+    assert!(!place.path.exists());
+}
+
+/// The parent is a file: unlike a folder's mode, this stops root too.
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("file"), "x").unwrap();
+    let path = folder.path().join("file/flows.db");
+    let error = Writer::open(&path, Options::default()).unwrap_err();
+    assert!(matches!(&error, Error::Io { .. }), "{error:?}");
+    assert!(error.to_string().starts_with(&format!("cannot open `{}`: ", path.display())), "{error}");
+    assert!(error.hint().is_some());
+}
+
+#[test]
+fn a_second_writer_is_refused_with_the_pid_of_the_first() {
+    let place = Place::new();
+    let first = place.writer();
+    let error = place.refusal();
+    let own = std::process::id();
+    assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == own));
+    assert!(error.to_string().ends_with(&format!("in use by another collector, process {own}")));
+    assert!(error.hint().unwrap().contains(&format!("`kill {own}`")));
+    drop(first);
+    place.writer();
+}
+
+#[test]
+fn a_link_is_no_way_around_the_lock() {
+    let place = Place::new();
+    let _first = place.writer();
+    let link = place.folder.path().join("link.db");
+    std::os::unix::fs::symlink(&place.path, &link).unwrap();
+    assert!(matches!(Writer::open(&link, Options::default()), Err(Error::InUse { .. })));
+}
+
+#[test]
+fn others_may_not_read_the_files() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    writer.push(batch(NOW, 0..1));
+    writer.flush(NOW, &Health::default()).unwrap();
+    let files: Vec<_> = fs::read_dir(place.folder.path()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(files.len(), 4, "database, log, index of the log, lock");
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o600, 0o600, "{file:?}");
+        assert_eq!(mode & 0o137, 0, "{file:?}");
+    }
+}
+
+/// So that a viewer who may not write to the folder can open the file while no collector runs.
+#[test]
+fn the_log_stays_when_the_collector_ends() {
+    let place = Place::new();
+    place.write(&flows(NOW, 0..100));
+    assert_eq!(fs::metadata(place.folder.path().join("flows.db-wal")).unwrap().len(), 0);
+    assert!(place.folder.path().join("flows.db-shm").exists());
+}
+
+#[test]
+fn the_view_sums_what_was_written() {
+    let place = Place::new();
+    let flows = flows(NOW, 0..1_000);
+    place.write(&flows);
+    let sums = place
+        .sqlite()
+        .query_row("SELECT sum(bytes), sum(packets), count(*) FROM flow", (), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        })
+        .unwrap();
+    let bytes: u64 = flows.iter().map(|flow| flow.counts.bytes).sum();
+    let packets: u64 = flows.iter().map(|flow| flow.counts.packets).sum();
+    assert_eq!(sums, (bytes.cast_signed(), packets.cast_signed(), 1_000));
+}
+
+/// Nothing but the table itself is read for columns that are in it.
+#[test]
+fn the_view_joins_nothing_that_is_not_asked_for() {
+    let place = Place::new();
+    place.write(&flows(NOW, 0..1));
+    let plan = |sql: &str| -> Vec<String> {
+        let connection = place.sqlite();
+        let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        query.query_map((), |row| row.get(3)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(plan("SELECT sum(bytes), sum(packets), count(*) FROM flow"), ["SCAN f"]);
+    let range = plan("SELECT sum(bytes) FROM flow WHERE 1790000000000 << 22 <= id");
+    assert_eq!(range, ["SEARCH f USING INTEGER PRIMARY KEY (rowid>?)"]);
+    assert!(1 < plan("SELECT exporter FROM flow").len());
+}
+
+#[test]
+fn the_view_is_readable() {
+    let place = Place::new();
+    let mut flow = flow(NOW, 5);
+    flow.first = NOW.plus(-60_000);
+    flow.last = NOW.plus(20);
+    flow.direction = Direction::Egress;
+    flow.time_source = TimeSource::Uptime;
+    flow.sampling = Sampling { rate: 512, kind: SamplingKind::Flow, source: SamplingSource::Options };
+    flow.key.dst_ip = "2001:db8::7".parse().unwrap();
+    flow.next_hop = Some(Ipv4Addr::new(255, 254, 0, 1).into());
+    flow.src_mac = [0x80, 0x1b, 0x21, 0x3c, 0x4d, 0x0e];
+    flow.vlan = 7;
+    place.write(&[flow]);
+    let shown = [
+        ("received_ms", "1790000000000"),
+        ("first_ms", "1789999940000"),
+        ("last_ms", "1790000000020"),
+        ("exporter", "192.0.2.1"),
+        ("domain", "1"),
+        ("version", "10"),
+        ("src_ip", "10.0.0.5"),
+        ("dst_ip", "2001:db8::7"),
+        ("dst_port", "443"),
+        ("direction", "egress"),
+        ("sampling", "512"),
+        ("sampling_kind", "flow"),
+        ("sampling_source", "options"),
+        ("time_source", "uptime"),
+        ("next_hop", "255.254.0.1"),
+        ("src_mac", "80:1b:21:3c:4d:0e"),
+        ("dst_mac", "none"),
+        ("nat_src_ip", "none"),
+        ("vlan", "7"),
+    ];
+    for (column, expected) in shown {
+        let sql = format!("SELECT CAST(ifnull({column}, 'none') AS TEXT) FROM flow");
+        assert_eq!(place.ask::<String>(&sql), expected, "{column}");
+    }
+}
+
+#[test]
+fn a_flow_without_rare_fields_has_no_second_row() {
+    let place = Place::new();
+    let plain = FlowRecord { time_source: TimeSource::Uptime, ..flow(NOW, 0) };
+    place.write(&[plain, FlowRecord { vrf: 3, ..plain }]);
+    assert_eq!(place.ask::<i64>("SELECT count(*) FROM details"), 1);
+    assert_eq!(place.ask::<String>("SELECT group_concat(vrf) FROM flow"), "0,3");
+}
+
+fn sql_text(connection: &Connection, address: Ipv6Addr) -> String {
+    let sql = format!("SELECT {} FROM (SELECT ?1 AS x)", schema::address_text("x"));
+    connection.query_row(&sql, [address.octets()], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn sql_writes_ipv6_as_rust_does() {
+    let connection = Connection::open_in_memory().unwrap();
+    for text in [
+        "::",
+        "::1",
+        "1::",
+        "2001:db8::1",
+        "1:0:0:2::3",
+        "1:0:0:2:2:0:0:3",
+        "0:0:1:0:0:1:0:0",
+        "1:0:2:0:3:0:4:0",
+        "0:1:0:1:0:1:0:1",
+        "::2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7::",
+        "1:2:3:4:5:6:7:8",
+        "fe80::10:a0:b00:100",
+        "::ffff:192.0.2.255",
+        "::ffff:0:0",
+        "::fffe:1:2",
+        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    ] {
+        let address: Ipv6Addr = text.parse().unwrap();
+        assert_eq!(sql_text(&connection, address), address.to_string(), "{text}");
+    }
+    // Every pattern of zero and other groups.
+    for pattern in 0..=255_u16 {
+        let groups = [0, 1, 2, 3, 4, 5, 6, 7].map(|bit| (pattern >> bit & 1) * (0x10 << bit));
+        let address = Ipv6Addr::from(groups);
+        assert_eq!(sql_text(&connection, address), address.to_string());
+    }
+}
+
+#[test]
+fn a_failed_flush_keeps_the_batches_and_the_next_one_stores_them_once() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    writer.push(batch(NOW, 0..10));
+    writer.flush(NOW, &Health::default()).unwrap();
+    let other = place.sqlite();
+    other
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON flows WHEN NEW.bytes = 1015
+             BEGIN SELECT raise(ABORT, 'no room for this one'); END",
+        )
+        .unwrap();
+    let mut second = flows(NOW, 10..20);
+    second[1].exporter = "2001:db8::9".parse().unwrap();
+    writer.push(second.clone().into());
+    for failures in 1..=2 {
+        let error = writer.flush(NOW, &Health::default()).unwrap_err();
+        assert!(error.to_string().ends_with("no room for this one"), "{error}");
+        assert_eq!(writer.stats().failures, failures);
+        assert_eq!(writer.stats().buffered, 10);
+        assert_eq!(place.read().len(), 10);
+        assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporters"), 1);
+    }
+    assert_eq!(writer.stats().last_error.unwrap().lines().count(), 1);
+    other.execute_batch("DROP TRIGGER full").unwrap();
+    writer.push(batch(NOW, 20..30));
+    assert_eq!(writer.flush(NOW, &Health::default()).unwrap().rows, 20);
+    let stats = writer.stats();
+    assert_eq!((stats.rows, stats.flushes, stats.buffered, stats.failures), (30, 2, 0, 0));
+    assert_eq!(stats.last_error, None);
+    assert_eq!(place.read(), [flows(NOW, 0..10), second, flows(NOW, 20..30)].concat());
+}
+
+#[test]
+fn a_locked_database_is_tried_again() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    writer.push(batch(NOW, 0..10));
+    let other = place.sqlite();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = writer.flush(NOW, &Health::default()).unwrap_err();
+    assert!(error.hint().unwrap().contains("fuser"), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(writer.flush(NOW, &Health::default()).unwrap().rows, 10);
+    assert_eq!(place.read(), flows(NOW, 0..10));
+}
+
+#[test]
+fn a_full_buffer_drops_the_oldest_batch_whole() {
+    let place = Place::new();
+    let mut writer = Writer::open(&place.path, Options { buffer_flows: 100 }).unwrap();
+    writer.push(batch(NOW, 0..20));
+    writer.push(Vec::new().into());
+    assert!(!writer.is_full_enough());
+    writer.push(batch(NOW, 20..60));
+    assert!(writer.is_full_enough());
+    writer.push(batch(NOW, 60..100));
+    assert_eq!(writer.stats().dropped_flows, 0);
+    writer.push(batch(NOW, 100..101));
+    let stats = writer.stats();
+    assert_eq!((stats.dropped_flows, stats.dropped_batches, stats.buffered), (20, 1, 81));
+    writer.flush(NOW, &Health::default()).unwrap();
+    assert_eq!(place.read(), flows(NOW, 20..101));
+    writer.push(batch(NOW, 0..101));
+    assert_eq!((writer.stats().dropped_flows, writer.stats().buffered), (121, 0));
+    writer.close(NOW, &Health::default()).unwrap();
+    assert_eq!(History::open(&place.path).unwrap().runs(1).unwrap()[0].dropped_flows, 121);
+}
+
+#[test]
+fn a_clock_that_jumps_back_makes_no_key_twice() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    let mut expected = Vec::new();
+    let moments = [0, 1, 1, 5, -3_600_000, -3_599_999, 5, 0, 6, -3_600_000, 1];
+    for (round, moment) in (0..).zip(moments) {
+        let received = flows(NOW.plus(moment), round * 10..round * 10 + 10);
+        writer.push(received.clone().into());
+        expected.extend(received);
+        if round % 3 == 2 {
+            writer.flush(NOW, &Health::default()).unwrap();
+        }
+    }
+    writer.close(NOW, &Health::default()).unwrap();
+    // Within a millisecond the order of arrival is kept.
+    expected.sort_by_key(|flow| flow.received);
+    assert_eq!(place.read(), expected);
+    assert_eq!(place.ask::<i64>("SELECT max(id & 4194303) FROM flows"), 29);
+}
+
+#[test]
+fn a_full_millisecond_spills_into_the_next() {
+    let place = Place::new();
+    place.write(&flows(NOW, 0..1));
+    place.sqlite().execute_batch("UPDATE flows SET id = id | 4194303").unwrap();
+    let late = flow(NOW, 1);
+    place.write(&[late, flow(NOW, 2)]);
+    let received: Vec<_> = place.read().iter().map(|flow| flow.received.since(NOW)).collect();
+    assert_eq!(received, [0, 1, 1]);
+    assert_eq!(place.read()[1].first, late.first);
+}
+
+#[test]
+fn receive_times_beyond_the_keys_move_to_the_edge() {
+    let place = Place::new();
+    place.write(&[flow(Timestamp(i64::MAX), 0), flow(Timestamp(i64::MIN), 1), flow(Timestamp(i64::MAX), 2)]);
+    let sources: Vec<_> = place.read().iter().map(|flow| flow.key.src_ip.to_string()).collect();
+    assert_eq!(sources, ["10.0.0.1", "10.0.0.0", "10.0.0.2"]);
+    assert_eq!(place.ask::<i64>("SELECT count(*) FROM flow WHERE 0 < first_ms"), 2);
+}
+
+#[test]
+fn history_reads_on_where_it_stopped() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    writer.flush(NOW, &Health::default()).unwrap();
+    let history = History::open(&place.path).unwrap();
+    assert_eq!(history.newest().unwrap(), None);
+    writer.push(batch(NOW, 0..7));
+    writer.push(batch(NOW.plus(10), 7..10));
+    writer.flush(NOW, &Health::default()).unwrap();
+    let mut read = Vec::new();
+    let first = history.since(RowKey::at(NOW).before(), 4, &mut read).unwrap().unwrap();
+    let second = history.since(first, 100, &mut read).unwrap().unwrap();
+    assert_eq!(history.newest().unwrap(), Some(second));
+    assert_eq!(second.received(), NOW.plus(10));
+    assert_eq!(history.since(second, 100, &mut read).unwrap(), None);
+    assert_eq!(read, [flows(NOW, 0..7), flows(NOW.plus(10), 7..10)].concat());
+    let mut later = Vec::new();
+    history.since(RowKey::at(NOW.plus(1)).before(), 100, &mut later).unwrap();
+    assert_eq!(later, flows(NOW.plus(10), 7..10));
+}
+
+#[test]
+fn accounts_come_back_as_they_were() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    writer.push(batch(NOW, 0..1));
+    writer.flush(NOW, &Health::default()).unwrap();
+    let history = History::open(&place.path).unwrap();
+    let before = history.exporters().unwrap();
+    assert_eq!((before[0].run, before[0].stats.flows), (None, 0));
+    let stats = ExporterStats {
+        datagrams: 1,
+        octets: 2,
+        records: 3,
+        flows: 4,
+        options_records: 5,
+        meaningless: 6,
+        templates: 7,
+        template_records: 8,
+        redefined: 9,
+        rejected_templates: 10,
+        withdrawals: 11,
+        borrowed: 12,
+        waiting: 13,
+        expired: 14,
+        overruns: 15,
+        reserved: 16,
+        malformed: 17,
+        lost: 18,
+        reordered: 19,
+        restarts: 20,
+        trailing: 21,
+        first_seen: NOW.plus(-9),
+        last_seen: NOW.plus(9),
+        clock_skew_ms: -22,
+        sampling: Sampling { rate: 23, kind: SamplingKind::Packet, source: SamplingSource::Options },
+        ..before[0].stats.clone()
+    };
+    let second = ExporterStats { address: "2001:db8::1".parse().unwrap(), ..stats.clone() };
+    let totals = Totals {
+        datagrams: 1,
+        octets: 2,
+        decoded: 3,
+        malformed: 4,
+        foreign: 5,
+        refused: 6,
+        flows: 7,
+        waiting: 8,
+        expired: 9,
+        lost: u64::MAX >> 1,
+        last_foreign: None,
+    };
+    let health = Health { totals, sockets: Vec::new(), exporters: vec![stats.clone(), second.clone()] };
+    writer.flush(NOW.plus(10_000), &health).unwrap();
+    let run = history.runs(10).unwrap()[0];
+    assert_eq!((run.started, run.last_alive, run.ended), (NOW, NOW.plus(10_000), None));
+    assert_eq!((run.totals, run.pid), (totals, std::process::id()));
+    let accounts = history.exporters().unwrap();
+    assert_eq!(accounts.iter().map(|account| account.run).collect::<Vec<_>>(), [Some(run.id); 2]);
+    assert_eq!(accounts.into_iter().map(|account| account.stats).collect::<Vec<_>>(), [stats, second]);
+    writer.close(NOW.plus(20_000), &health).unwrap();
+    let runs = history.runs(10).unwrap();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].ended, Some(NOW.plus(20_000)));
+}
+
+fn address() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).into()),
+        any::<[u8; 16]>().prop_map(IpAddr::from)
+    ]
+}
+
+/// Zero half of the time, since zero is what decides whether there are details.
+fn sparse<T: Arbitrary + Default + Clone>() -> impl Strategy<Value = T> {
+    prop_oneof![Just(T::default()), any::<T>()]
+}
+
+fn sampling() -> impl Strategy<Value = Sampling> {
+    let kinds = [SamplingKind::Packet, SamplingKind::Flow];
+    let sources = [SamplingSource::None, SamplingSource::Record, SamplingSource::Options, SamplingSource::Header];
+    (any::<u32>(), prop::sample::select(kinds.to_vec()), prop::sample::select(sources.to_vec()))
+        .prop_map(|(rate, kind, source)| Sampling { rate, kind, source })
+}
+
+fn time_source() -> impl Strategy<Value = TimeSource> {
+    let all = [TimeSource::Absolute, TimeSource::Delta, TimeSource::Uptime, TimeSource::Event, TimeSource::Export];
+    prop::sample::select(all.to_vec())
+}
+
+fn any_flow() -> impl Strategy<Value = FlowRecord> {
+    let origin = (address(), any::<u32>(), prop::sample::select(Version::ALL.to_vec()), 0..50_i64, time_source());
+    let span = (-(1_i64 << 60)..1 << 60, -(1_i64 << 60)..1 << 60);
+    let key = (address(), address(), any::<u16>(), any::<u16>(), any::<u8>());
+    let counts = (0..=u64::MAX >> 1, 0..=u64::MAX >> 1, sampling());
+    let plain = (any::<u16>(), any::<u8>(), any::<u16>(), 0..3_usize, any::<[u32; 4]>());
+    let next_hops = [prop::option::of(address()), prop::option::of(address()), prop::option::of(address())];
+    let rare = (
+        sparse::<[u8; 5]>(),
+        sparse::<[u16; 4]>(),
+        sparse::<[[u8; 6]; 2]>(),
+        sparse::<[u32; 2]>(),
+        (sparse::<u64>(), any::<bool>()),
+        next_hops,
+    );
+    (origin, span, key, counts, plain, prop::option::of(rare)).prop_map(|(origin, span, key, counts, plain, rare)| {
+        let (exporter, domain, version, received, time_source) = origin;
+        let blank = FlowRecord::blank(NOW.plus(received), exporter, ObservationDomainId(domain), version);
+        let (src_ip, dst_ip, src_port, dst_port, protocol) = key;
+        let mut flow = FlowRecord {
+            first: Timestamp(span.0.min(span.1)),
+            last: Timestamp(span.0.max(span.1)),
+            time_source,
+            key: FlowKey { src_ip, dst_ip, src_port, dst_port, protocol },
+            counts: Counts { bytes: counts.0, packets: counts.1 },
+            sampling: counts.2,
+            tcp_flags: plain.0,
+            tos: plain.1,
+            icmp: plain.2,
+            direction: [Direction::Unknown, Direction::Ingress, Direction::Egress][plain.3],
+            ..blank
+        };
+        [flow.in_if, flow.out_if, flow.src_as, flow.dst_as] = plain.4;
+        if let Some((octets, ids, macs, words, (application, reverse), addresses)) = rare {
+            [flow.src_mask, flow.dst_mask, flow.event, flow.end_reason, flow.forwarding] = octets;
+            [flow.vlan, flow.post_vlan, flow.nat_src_port, flow.nat_dst_port] = ids;
+            [flow.src_mac, flow.dst_mac] = macs;
+            [flow.mpls, flow.vrf] = words;
+            (flow.application, flow.reverse) = (application, reverse);
+            [flow.next_hop, flow.nat_src_ip, flow.nat_dst_ip] = addresses;
+        }
+        flow
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_flow_comes_back_as_it_was(mut flows in prop::collection::vec(any_flow(), 0..40)) {
+        let place = Place::new();
+        place.write(&flows);
+        flows.sort_by_key(|flow| flow.received);
+        prop_assert_eq!(place.read(), flows);
+    }
+
+    #[test]
+    fn sql_writes_any_ipv6_as_rust_does(groups in any::<[(u16, bool); 8]>()) {
+        let connection = Connection::open_in_memory().unwrap();
+        let address = Ipv6Addr::from(groups.map(|(group, zero)| if zero { 0 } else { group }));
+        prop_assert_eq!(sql_text(&connection, address), address.to_string());
+    }
+}
+
+#[test]
+fn counts_beyond_the_table_stay_at_its_top() {
+    let place = Place::new();
+    place.write(&[FlowRecord { counts: Counts { bytes: u64::MAX, packets: 1 << 63 }, ..flow(NOW, 0) }]);
+    let top = i64::MAX.cast_unsigned();
+    assert_eq!(place.read()[0].counts, Counts { bytes: top, packets: top });
+}
