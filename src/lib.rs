@@ -19,3 +19,5 @@ pub mod wire;
 pub mod collector;
 
 pub mod names;
+
+pub mod receive;
