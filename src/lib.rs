@@ -21,3 +21,5 @@ pub mod collector;
 pub mod names;
 
 pub mod receive;
+
+pub mod capture;
