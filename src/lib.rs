@@ -25,3 +25,7 @@ pub mod store;
 pub mod names;
 
 pub mod report;
+
+pub mod receive;
+
+pub mod capture;
