@@ -376,10 +376,16 @@ fn icmp_type_and_code_come_from_three_places_and_never_read_as_ports() {
 fn attributes_land_in_their_fields() {
     let flow = one(
         &[(10, 2), (252, 2), (14, 4), (6, 2), (5, 1), (61, 1), (58, 2), (56, 6), (225, 4), (227, 2), (136, 1), (1, 1)],
-        &[0xff, 0xff, 0, 7, 0, 0, 0, 9, 1, 0x12, 0xb8, 1, 0xf0, 0x64, 1, 2, 3, 4, 5, 6, 203, 0, 113, 5, 0x30, 0x39, 2, 1],
+        &[
+            0xff, 0xff, 0, 7, 0, 0, 0, 9, 1, 0x12, 0xb8, 1, 0xf0, 0x64, 1, 2, 3, 4, 5, 6, 203, 0, 113, 5, 0x30, 0x39,
+            2, 1,
+        ],
     );
     assert_eq!((flow.in_if, flow.out_if, flow.tcp_flags, flow.tos), (7, 9, 0x112, 0xb8));
-    assert_eq!((flow.direction, flow.vlan, flow.src_mac, flow.end_reason), (Direction::Egress, 100, [1, 2, 3, 4, 5, 6], 2));
+    assert_eq!(
+        (flow.direction, flow.vlan, flow.src_mac, flow.end_reason),
+        (Direction::Egress, 100, [1, 2, 3, 4, 5, 6], 2)
+    );
     assert_eq!((flow.nat_src_ip.map(|ip| ip.to_string()), flow.nat_src_port), (Some("203.0.113.5".into()), 12_345));
 }
 

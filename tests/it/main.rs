@@ -1,1 +1,5 @@
-fn main() {}
+//! Tests of the library and the program from outside; one binary, so that they build once.
+
+mod corpus;
+mod golden;
+mod support;
