@@ -25,6 +25,7 @@ use hashlink::LruCache;
 use crate::collector::normalize::Context;
 use crate::collector::options::ExporterFacts;
 use crate::collector::plan::Registers;
+use crate::collector::sequence::Units;
 use crate::collector::session::{Compiled, Exporter, Host, Learned, Session, WaitingSet};
 use crate::collector::stats::{Health, Totals};
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, Timestamp, Version};
@@ -186,7 +187,8 @@ impl Collector {
         flows.extend(packet.records().iter().map(|record| normalize::v5(record, &context, sampling)));
         exporter.stats.count_records(packet.records().len(), packet.records().len());
         exporter.stats.trailing = exporter.stats.trailing.saturating_add(packet.trailing as u64);
-        exporter.stats.observe(session, header.sequence, Some(header.count.into()));
+        let flows = Some(header.count.into());
+        exporter.stats.observe(session, header.sequence, Units { flows, records: flows, templates: 0 });
         Ok(Fate::Decoded)
     }
 
@@ -198,7 +200,6 @@ impl Collector {
         let Some((session, exporter)) = self.parties(from, domain, Version::V9) else { return Ok(Fate::Refused) };
         let export = normalize::from_seconds(header.seconds, from.received);
         exporter.stats.seen(from.received, payload, export);
-        exporter.stats.observe(session, header.sequence, Some(1));
         let mut decoder = Decoder {
             limits: &limits,
             session,
@@ -207,11 +208,12 @@ impl Collector {
             export,
             boot: Some(export.plus(i64::from(header.uptime).saturating_neg())),
             flows,
+            units: NOTHING,
         };
         let walked = packet.sets().try_for_each(|set| decoder.v9_set(set?));
-        if walked.is_err() {
-            exporter.stats.malformed = exporter.stats.malformed.saturating_add(1);
-        }
+        let units = if walked.is_ok() { decoder.units } else { UNKNOWN };
+        exporter.stats.observe(session, header.sequence, units);
+        exporter.stats.malformed = exporter.stats.malformed.saturating_add(u64::from(walked.is_err()));
         walked.map(|()| Fate::Decoded)
     }
 
@@ -227,7 +229,7 @@ impl Collector {
         // The whole message is checked before anything of it is believed (RFC 7011 §9.1).
         if let Err(malformed) = message.sets().try_for_each(|set| check(set?)) {
             exporter.stats.malformed = exporter.stats.malformed.saturating_add(1);
-            exporter.stats.observe(session, header.sequence, None);
+            exporter.stats.observe(session, header.sequence, UNKNOWN);
             return Err(malformed);
         }
         let mut decoder = Decoder {
@@ -238,12 +240,10 @@ impl Collector {
             export,
             boot: None,
             flows,
+            units: NOTHING,
         };
-        let mut units = Some(0_u32);
-        for set in message.sets() {
-            let records = decoder.ipfix_set(set?)?;
-            units = units.zip(records).map(|(units, records)| units.wrapping_add(records));
-        }
+        message.sets().try_for_each(|set| decoder.ipfix_set(set?))?;
+        let units = decoder.units;
         exporter.stats.observe(session, header.sequence, units);
         Ok(Fate::Decoded)
     }
@@ -291,7 +291,13 @@ struct Decoder<'a> {
     export: Timestamp,
     boot: Option<Timestamp>,
     flows: &'a mut Vec<FlowRecord>,
+    /// What the message carried so far.
+    units: Units,
 }
+
+const NOTHING: Units = Units { flows: Some(0), records: Some(0), templates: 0 };
+/// Of a message that could not be read to its end.
+const UNKNOWN: Units = Units { flows: None, records: None, templates: 0 };
 
 impl Decoder<'_> {
     fn v9_set(&mut self, set: Set<'_>) -> Result<(), Malformed> {
@@ -309,15 +315,19 @@ impl Decoder<'_> {
         }
     }
 
-    /// Returns how many data records the set held, or `None` when that is not known.
-    fn ipfix_set(&mut self, set: Set<'_>) -> Result<Option<u32>, Malformed> {
+    fn ipfix_set(&mut self, set: Set<'_>) -> Result<(), Malformed> {
         match set.id {
-            ipfix::TEMPLATE_SET => ipfix::templates(set, |record| self.announced(record))?,
-            ipfix::OPTIONS_TEMPLATE_SET => ipfix::options_templates(set, |record| self.announced(record))?,
-            TemplateId::FIRST.. => return Ok(self.data_set(set)),
-            _ => self.exporter.stats.reserved = self.exporter.stats.reserved.saturating_add(1),
+            ipfix::TEMPLATE_SET => ipfix::templates(set, |record| self.announced(record)),
+            ipfix::OPTIONS_TEMPLATE_SET => ipfix::options_templates(set, |record| self.announced(record)),
+            TemplateId::FIRST.. => {
+                self.data_set(set);
+                Ok(())
+            }
+            _ => {
+                self.exporter.stats.reserved = self.exporter.stats.reserved.saturating_add(1);
+                Ok(())
+            }
         }
-        Ok(Some(0))
     }
 
     fn announced(&mut self, record: Announcement) {
@@ -332,21 +342,22 @@ impl Decoder<'_> {
     /// Keeps a template, and decodes the sets that had waited for it with the times of their own datagrams.
     fn learn(&mut self, template: Template) {
         let id = template.id;
+        self.units.templates = self.units.templates.wrapping_add(1);
         if !matches!(self.exporter.learn(self.session, self.limits, template), Learned::New | Learned::Redefined) {
             return;
         }
         for set in self.exporter.awaited(id) {
-            let now = (self.blank, self.export, self.boot);
+            let now = (self.blank, self.export, self.boot, self.units);
             self.blank.received = set.received;
             self.export = set.export;
             self.boot = set.boot;
             self.data_set(Set { id: id.0, offset: set.offset, body: &set.octets });
-            (self.blank, self.export, self.boot) = now;
+            (self.blank, self.export, self.boot, self.units) = now;
         }
     }
 
-    /// Decodes a data set, or puts it aside. Returns how many records it held, if that is known.
-    fn data_set(&mut self, set: Set<'_>) -> Option<u32> {
+    /// Decodes a data set, or puts it aside.
+    fn data_set(&mut self, set: Set<'_>) {
         let id = TemplateId(set.id);
         let Some(compiled) = self.exporter.template(self.session, id) else {
             self.exporter.wait(
@@ -360,14 +371,19 @@ impl Decoder<'_> {
                     octets: set.body.into(),
                 },
             );
-            return None;
+            (self.units.flows, self.units.records) = (None, None);
+            return;
         };
-        let records = if compiled.template.is_options() {
-            self.options_set(&compiled, set)
+        let (flows, options) = if compiled.template.is_options() {
+            (0, self.options_set(&compiled, set))
         } else {
-            self.flow_set(&compiled, set)
+            (self.flow_set(&compiled, set), 0)
         };
-        u32::try_from(records).ok()
+        let add = |sum: &mut Option<u32>, more: usize| {
+            *sum = sum.and_then(|sum| Some(sum.wrapping_add(u32::try_from(more).ok()?)));
+        };
+        add(&mut self.units.flows, flows);
+        add(&mut self.units.records, flows.saturating_add(options));
     }
 
     fn options_set(&mut self, compiled: &Compiled, set: Set<'_>) -> usize {
@@ -448,10 +464,10 @@ impl stats::ExporterStats {
     }
 
     /// Takes a sequence number, and books what it says about loss to the exporter.
-    fn observe(&mut self, session: &mut Session, number: u32, units: Option<u32>) {
-        let before = session.sequence;
+    fn observe(&mut self, session: &mut Session, number: u32, units: Units) {
+        let before = session.sequence.account();
         session.sequence.observe(number, units);
-        let after = session.sequence;
+        let after = session.sequence.account();
         self.lost = self.lost.saturating_add(after.lost).saturating_sub(before.lost);
         self.reordered = self.reordered.saturating_add(after.reordered.saturating_sub(before.reordered));
         self.restarts = self.restarts.saturating_add(after.restarts.saturating_sub(before.restarts));

@@ -1,17 +1,79 @@
 //! Sequence numbers: how much was lost between the exporter and this host.
 //!
-//! The unit differs: NetFlow v5 counts flows, v9 datagrams, IPFIX data records. The caller says how many units a
-//! datagram carried; this module only compares numbers, modulo 2³².
+//! NetFlow v5 counts the flows sent before a datagram, v9 datagrams, IPFIX the data records sent before a message. Many
+//! exporters count something else, or up to the end of the message. So every way of counting that was seen in the field
+//! is followed at once, and the one that was surprised least often is believed; the version's own wins a draw. Loss
+//! surprises all of them alike, so it does not change which is believed.
 
 /// How far a number may lie behind the expected one and still be a datagram that was overtaken.
 const REORDER: u32 = 3_000;
 /// A gap wider than this is no loss but another counter: the exporter began anew.
 const RESTART: u32 = 1 << 24;
+/// Surprises after which all are halved, so that an exporter that changes its ways is understood again.
+const MEMORY: u32 = 64;
 
-/// The state of one counter.
+/// What a datagram carried, in everything that somebody counts. `None` is not known: a set waits for its template.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sequence {
-    expected: Option<u32>,
+pub(super) struct Units {
+    /// Data records of flows.
+    pub(super) flows: Option<u32>,
+    /// Data records of flows and of options.
+    pub(super) records: Option<u32>,
+    pub(super) templates: u32,
+}
+
+/// What a sequence number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Datagrams,
+    Flows,
+    Records,
+    /// nProbe.
+    RecordsAndTemplates,
+}
+
+/// A way of counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Model {
+    counted: Counted,
+    /// Whether the number includes the datagram that carries it (softflowd, Open vSwitch).
+    inclusive: bool,
+}
+
+const fn model(counted: Counted, inclusive: bool) -> Model {
+    Model { counted, inclusive }
+}
+
+/// Which ways are tried, the version's own first.
+const FLOWS_FIRST: [Model; MODELS] = [
+    model(Counted::Flows, false),
+    model(Counted::Flows, true),
+    model(Counted::Datagrams, false),
+    model(Counted::Records, false),
+    model(Counted::Records, true),
+    model(Counted::RecordsAndTemplates, false),
+];
+const DATAGRAMS_FIRST: [Model; MODELS] = [
+    model(Counted::Datagrams, false),
+    model(Counted::Flows, false),
+    model(Counted::Flows, true),
+    model(Counted::Records, false),
+    model(Counted::Records, true),
+    model(Counted::RecordsAndTemplates, false),
+];
+const RECORDS_FIRST: [Model; MODELS] = [
+    model(Counted::Records, false),
+    model(Counted::Flows, false),
+    model(Counted::Flows, true),
+    model(Counted::Records, true),
+    model(Counted::RecordsAndTemplates, false),
+    model(Counted::Datagrams, false),
+];
+const MODELS: usize = 6;
+
+/// What the sequence numbers of a session said, by the way of counting that is believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Account {
     /// Units that were missed and never came.
     pub(super) lost: u64,
     /// Datagrams that came after a later one.
@@ -20,34 +82,91 @@ pub(super) struct Sequence {
     pub(super) restarts: u64,
 }
 
+/// The state of one counter.
+#[derive(Debug, Clone)]
+pub(super) struct Sequence {
+    models: &'static [Model; MODELS],
+    tracks: [Track; MODELS],
+}
+
+/// One way of counting, followed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Track {
+    /// The latest number, and what its datagram carried.
+    latest: Option<(u32, Option<u32>)>,
+    account: Account,
+    surprises: u32,
+}
+
 impl Sequence {
-    /// Takes the number of a datagram that carried `units`; `None` when they could not be counted, since a set
-    /// waits for its template or could not be read. Then the next number is taken as it comes, without alarm.
-    pub(super) const fn observe(&mut self, number: u32, units: Option<u32>) {
-        let next = match units {
-            Some(units) => Some(number.wrapping_add(units)),
-            None => None,
-        };
-        let Some(expected) = self.expected else {
-            self.expected = next;
-            return;
-        };
+    /// For NetFlow v5.
+    pub(super) fn of_flows() -> Self {
+        Self { models: &FLOWS_FIRST, tracks: Default::default() }
+    }
+
+    /// For NetFlow v9.
+    pub(super) fn of_datagrams() -> Self {
+        Self { models: &DATAGRAMS_FIRST, tracks: Default::default() }
+    }
+
+    /// For IPFIX.
+    pub(super) fn of_records() -> Self {
+        Self { models: &RECORDS_FIRST, tracks: Default::default() }
+    }
+
+    /// Takes the number of a datagram and what it carried.
+    pub(super) fn observe(&mut self, number: u32, units: Units) {
+        for (track, model) in self.tracks.iter_mut().zip(self.models) {
+            track.observe(number, model.units(units), model.inclusive);
+        }
+        if self.tracks.iter().any(|track| MEMORY <= track.surprises) {
+            self.tracks.iter_mut().for_each(|track| track.surprises /= 2);
+        }
+    }
+
+    /// By the way of counting that is believed.
+    pub(super) fn account(&self) -> Account {
+        // `min_by_key` gives the first of equals.
+        self.tracks.iter().min_by_key(|track| track.surprises).map_or_else(Account::default, |track| track.account)
+    }
+}
+
+impl Model {
+    const fn units(self, units: Units) -> Option<u32> {
+        match self.counted {
+            Counted::Datagrams => Some(1),
+            Counted::Flows => units.flows,
+            Counted::Records => units.records,
+            Counted::RecordsAndTemplates => match units.records {
+                Some(records) => Some(records.wrapping_add(units.templates)),
+                None => None,
+            },
+        }
+    }
+}
+
+impl Track {
+    fn observe(&mut self, number: u32, units: Option<u32>, inclusive: bool) {
+        let latest = self.latest.replace((number, units));
+        let Some((before, units_before)) = latest else { return };
+        // Without knowing what was carried there is nothing to compare, and no alarm.
+        let Some(step) = (if inclusive { units } else { units_before }) else { return };
+        let expected = before.wrapping_add(step);
         let ahead = number.wrapping_sub(expected);
         let behind = expected.wrapping_sub(number);
         if ahead == 0 {
-            self.expected = next;
-        } else if ahead < RESTART {
-            self.lost = self.lost.saturating_add(ahead as u64);
-            self.expected = next;
+            return;
+        }
+        self.surprises = self.surprises.saturating_add(1);
+        if ahead < RESTART {
+            self.account.lost = self.account.lost.saturating_add(ahead.into());
         } else if behind <= REORDER {
             // What was counted as lost has come late. A duplicate finds nothing to give back.
-            self.reordered = self.reordered.saturating_add(1);
-            if let Some(units) = units {
-                self.lost = self.lost.saturating_sub(units as u64);
-            }
+            self.account.reordered = self.account.reordered.saturating_add(1);
+            self.account.lost = self.account.lost.saturating_sub(units.unwrap_or(0).into());
+            self.latest = latest;
         } else {
-            self.restarts = self.restarts.saturating_add(1);
-            self.expected = next;
+            self.account.restarts = self.account.restarts.saturating_add(1);
         }
     }
 }

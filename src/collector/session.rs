@@ -88,7 +88,12 @@ impl Host {
         self.last_seen = now;
         let key = (port, domain, version);
         if self.sessions.get(&key).is_none() {
-            let session = Session { templates: LruCache::new(limits.templates), sequence: Sequence::default() };
+            let sequence = match version {
+                Version::V5 => Sequence::of_flows(),
+                Version::V9 => Sequence::of_datagrams(),
+                Version::Ipfix => Sequence::of_records(),
+            };
+            let session = Session { templates: LruCache::new(limits.templates), sequence };
             self.sessions.insert(key, session);
         }
         let key = (domain, version);
