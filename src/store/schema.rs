@@ -1,8 +1,8 @@
 //! The layout of the file: its tables by version, and the view for people.
 //!
-//! It writes no flow and reads none; [`super::row`] does. Its input is an open connection.
+//! It writes no flow and reads none; `row` does. Its input is an open connection.
 //!
-//! Two laws for [`MIGRATIONS`]: an entry is never removed or changed once a release had it, and no entry makes a file
+//! Two laws for `MIGRATIONS`: an entry is never removed or changed once a release had it, and no entry makes a file
 //! unreadable that was readable before. The view is made anew after the last entry, so a change of the view alone
 //! takes an empty entry.
 
@@ -23,7 +23,7 @@ pub const SUPPORTED: u32 = MIGRATIONS.len() as u32;
 /// `FLGL`, by which `file` and this program know the file.
 const APPLICATION_ID: i32 = 0x464c_474c;
 
-/// Columns of `flows` are in the order in which [`super::row`] binds them.
+/// Columns of `flows` are in the order in which `row` binds them.
 ///
 /// Integers 0 and 1 take no octet of payload in SQLite, so zero is the value for "unknown".
 const V1: &str = "
