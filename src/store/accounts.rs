@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use rusqlite::{Connection, Result, Row, params_from_iter, types::Value};
+use rusqlite::types::{FromSqlError, Value};
+use rusqlite::{Connection, Result, Row, params_from_iter};
 
 use crate::collector::stats::{ExporterStats, Health, Totals};
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, Timestamp, Version};
@@ -149,8 +150,9 @@ fn account(row: &Row<'_>) -> Result<Account> {
 
 /// Reads the columns `address`, `domain` and `version`.
 pub(super) fn identity(row: &Row<'_>) -> Result<Identity> {
-    let address = row.get_ref("address")?.as_str()?.parse().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-    let version = Version::from_number(row.get("version")?).unwrap_or(Version::Ipfix);
+    let address = row.get_ref("address")?.as_str()?.parse().map_err(|_| FromSqlError::InvalidType)?;
+    let number: u16 = row.get("version")?;
+    let version = Version::from_number(number).ok_or_else(|| FromSqlError::OutOfRange(number.into()))?;
     Ok((address, ObservationDomainId(row.get("domain")?), version))
 }
 

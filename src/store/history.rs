@@ -55,6 +55,9 @@ impl History {
     /// Appends at most `limit` flows that follow `after`, in the order of their keys, and returns the last one's key:
     /// the `after` of the next call. `None` when nothing followed.
     ///
+    /// A flow stands at its receive time, not at the time it was written. One whose set had waited for a template, or
+    /// that came after the clock was set back, can appear before a key that was already read.
+    ///
     /// # Errors
     /// When SQLite cannot read. Some flows may have been appended by then.
     pub fn since(&self, after: RowKey, limit: usize, flows: &mut Vec<FlowRecord>) -> Result<Option<RowKey>, Error> {

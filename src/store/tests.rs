@@ -316,6 +316,17 @@ fn a_flow_without_rare_fields_has_no_second_row() {
     assert_eq!(place.ask::<String>("SELECT group_concat(vrf) FROM flow"), "0,3");
 }
 
+/// 328 steps with SQLite 3.40; 3,715 when it flattens the subqueries, and then twenty times the time.
+#[test]
+fn the_text_of_an_address_is_computed_once() {
+    let place = Place::new();
+    place.write(&[]);
+    let connection = place.sqlite();
+    let mut program = connection.prepare("EXPLAIN SELECT dst_ip FROM flow").unwrap();
+    let steps = program.query_map((), |_| Ok(())).unwrap().count();
+    assert!(steps < 1_000, "{steps} steps");
+}
+
 fn sql_text(connection: &Connection, address: Ipv6Addr) -> String {
     let sql = format!("SELECT {} FROM (SELECT ?1 AS x)", schema::address_text("x"));
     connection.query_row(&sql, [address.octets()], |row| row.get(0)).unwrap()
