@@ -21,3 +21,5 @@ pub mod collector;
 pub mod window;
 
 pub mod names;
+
+pub mod tui;
