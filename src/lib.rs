@@ -26,6 +26,14 @@ pub mod names;
 
 pub mod report;
 
+pub mod tui;
+
 pub mod receive;
 
 pub mod capture;
+
+pub mod config;
+
+pub mod cli;
+
+pub mod run;

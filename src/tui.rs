@@ -1,0 +1,243 @@
+//! The screen: shows feeds, and hears keys and signals.
+//!
+//! It collects nothing, stores nothing and asks nobody: feeds come over a channel from whoever has flows, and all that
+//! goes back is how far the next one shall look. [`app`] holds the state and knows no terminal, [`view`] draws it and
+//! changes nothing, [`terminal`] keeps the terminal usable, [`keys`] says what keys mean, and here is the loop that
+//! connects them.
+
+pub mod app;
+pub mod keys;
+pub mod terminal;
+pub mod units;
+pub mod view;
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::{Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use futures_util::{FutureExt, StreamExt};
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{self, SignalKind};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::tui::app::{App, Event, Feed, Request};
+use crate::tui::keys::Key;
+use crate::tui::terminal::Terminal;
+use crate::tui::units::Units;
+use crate::tui::view::Theme;
+use crate::window::Span;
+
+/// At most 15 frames a second, since more cannot be read and a slow line has to carry them.
+const FRAME: Duration = Duration::from_millis(66);
+
+/// How the screen shall look at first.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settings {
+    pub theme: Theme,
+    pub span: Span,
+    pub units: Units,
+}
+
+/// Why the screen is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The person in front wants to.
+    Quit,
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// The terminal is gone. The caller must end the process once everything is stored: a thread of the library that reads
+    /// the terminal would otherwise spin on what is left of it.
+    Hangup,
+}
+
+/// Shows the screen until somebody quits it, within a runtime that has timers and I/O enabled. The terminal is as it was
+/// before when this returns.
+///
+/// # Errors
+///
+/// Standard output is not a terminal, or the terminal or the signals cannot be set up. A terminal that fails later is
+/// [`Exit::Hangup`].
+pub async fn run(settings: Settings, feeds: watch::Receiver<Feed>, span: watch::Sender<Span>) -> io::Result<Exit> {
+    let mut signals = Signals::new()?;
+    let terminal = Terminal::enter(settings.theme)?;
+    let mut desk = Desk {
+        app: App::new(settings.span, settings.units),
+        terminal,
+        feeds,
+        feeding: true,
+        span,
+        inputs: Some(EventStream::new()),
+        dirty: true,
+        next_frame: Instant::now(),
+    };
+    let first = desk.feeds.borrow_and_update().clone();
+    desk.app.update(Event::Feed(first));
+    Ok(desk.work(&mut signals).await.unwrap_or(Exit::Hangup))
+}
+
+struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    hangup: unix::Signal,
+    resume: unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: unix::signal(SignalKind::interrupt())?,
+            terminate: unix::signal(SignalKind::terminate())?,
+            hangup: unix::signal(SignalKind::hangup())?,
+            resume: unix::signal(SignalKind::from_raw(Signal::CONT.as_raw()))?,
+        })
+    }
+}
+
+/// Everything the loop has in its hands.
+struct Desk {
+    app: App,
+    terminal: Terminal,
+    feeds: watch::Receiver<Feed>,
+    /// Whether more feeds can come.
+    feeding: bool,
+    span: watch::Sender<Span>,
+    /// None while the terminal belongs to somebody else, since reading it from the background stops the process.
+    inputs: Option<EventStream>,
+    dirty: bool,
+    next_frame: Instant,
+}
+
+impl Desk {
+    /// Any error in here is the terminal's.
+    async fn work(&mut self, signals: &mut Signals) -> io::Result<Exit> {
+        loop {
+            let drawing = self.dirty && self.terminal.is_entered();
+            tokio::select! {
+                biased;
+                _ = signals.hangup.recv() => return Ok(Exit::Hangup),
+                _ = signals.terminate.recv() => return Ok(Exit::Signal),
+                _ = signals.interrupt.recv() => return Ok(Exit::Signal),
+                _ = signals.resume.recv() => self.resume()?,
+                () = sleep_until(self.next_frame), if drawing => self.draw()?,
+                input = next_input(&mut self.inputs) => match self.hear(input) {
+                    Heard::Nothing => {}
+                    Heard::Gone => return Ok(Exit::Hangup),
+                    Heard::Request(Request::Quit) => return Ok(Exit::Quit),
+                    Heard::Request(request) => self.serve(request)?,
+                },
+                changed = self.feeds.changed(), if self.feeding => self.receive(changed.is_ok())?,
+            }
+        }
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        self.terminal.draw(&mut self.app)?;
+        self.dirty = false;
+        self.next_frame = Instant::now() + FRAME;
+        Ok(())
+    }
+
+    /// Takes an input in, and all that came along with it, so that held keys cost one frame. Stops at the first one that
+    /// asks for more than a frame.
+    fn hear(&mut self, first: Option<io::Result<Input>>) -> Heard {
+        let mut next = Some(first);
+        while let Some(input) = next {
+            let Some(Ok(input)) = input else { return Heard::Gone };
+            let request = match input {
+                Input::Resize(..) => Some(Request::Redraw),
+                Input::Key(key) => translate(key).and_then(|key| self.app.update(Event::Key(key))),
+                _ => None,
+            };
+            match request {
+                None => {}
+                Some(Request::Redraw) => self.dirty = true,
+                Some(request) => return Heard::Request(request),
+            }
+            next = self.inputs.as_mut().and_then(|inputs| inputs.next().now_or_never());
+        }
+        Heard::Nothing
+    }
+
+    fn serve(&mut self, request: Request) -> io::Result<()> {
+        self.dirty = true;
+        match request {
+            Request::Redraw | Request::Quit => Ok(()),
+            Request::Look(span) => {
+                // Nobody listens any more when the flows have come to their end; the figures then keep their span.
+                self.span.send_replace(span);
+                Ok(())
+            }
+            Request::Repaint => self.terminal.repaint(),
+            Request::Suspend => self.suspend(),
+        }
+    }
+
+    fn receive(&mut self, is_fresh: bool) -> io::Result<()> {
+        self.feeding = is_fresh;
+        if !is_fresh {
+            return Ok(());
+        }
+        let feed = self.feeds.borrow_and_update().clone();
+        self.dirty |= self.app.update(Event::Feed(feed)).is_some();
+        // A job that was continued in the background and comes to the front is sent no signal.
+        if self.terminal.is_entered() { Ok(()) } else { self.resume() }
+    }
+
+    /// Stops the process, and every thread with it. SIGSTOP, since SIGTSTP is discarded for a group without a shell.
+    fn suspend(&mut self) -> io::Result<()> {
+        self.inputs = None;
+        self.terminal.leave();
+        kill_process(getpid(), Signal::STOP).or_else(|_| self.resume())
+    }
+
+    /// Takes the terminal over again, when it is ours to take.
+    fn resume(&mut self) -> io::Result<()> {
+        if !self.terminal.is_foreground() {
+            return Ok(());
+        }
+        self.terminal.reenter()?;
+        self.inputs.get_or_insert_with(EventStream::new);
+        self.dirty = true;
+        Ok(())
+    }
+}
+
+enum Heard {
+    Nothing,
+    Request(Request),
+    /// There is no terminal to hear any more.
+    Gone,
+}
+
+async fn next_input(inputs: &mut Option<EventStream>) -> Option<io::Result<Input>> {
+    match inputs {
+        Some(inputs) => inputs.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The key in our own words, or nothing for one that means nothing here.
+fn translate(key: KeyEvent) -> Option<Key> {
+    if key.kind == KeyEventKind::Release {
+        return None;
+    }
+    match key.code {
+        KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Key::Ctrl(letter)),
+        KeyCode::Char(_) if key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER) => None,
+        KeyCode::Char(letter) => Some(Key::Char(letter)),
+        KeyCode::Up => Some(Key::Up),
+        KeyCode::Down => Some(Key::Down),
+        KeyCode::PageUp => Some(Key::PageUp),
+        KeyCode::PageDown => Some(Key::PageDown),
+        KeyCode::Home => Some(Key::Home),
+        KeyCode::End => Some(Key::End),
+        KeyCode::Esc => Some(Key::Esc),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod canned;
+#[cfg(test)]
+mod tests;

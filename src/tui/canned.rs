@@ -1,0 +1,170 @@
+//! A feed of made-up traffic for tests: always the same, with long addresses and unusual protocols in it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::collector::stats::{ExporterStats, Health, SocketStats, Totals};
+use crate::flow::{Counts, FlowRecord, ObservationDomainId, Sampling, Timestamp, Version};
+use crate::tui::app::{Feed, Source, StorageView};
+use crate::window::{Limits, Span, Window};
+
+/// 2026-03-09 03:12:40 UTC.
+pub(crate) const NOW: Timestamp = Timestamp(1_773_025_960_000);
+
+const STARTED: Timestamp = NOW.plus(-3_600_000);
+
+/// Source, destination, protocol, port, bytes per second, bytes per packet.
+const TALKERS: [(&str, &str, u8, u16, u64, u64); 12] = [
+    ("198.51.100.37", "192.168.1.20", 6, 443, 38_400_000, 1460),
+    ("2001:db8:85a3:8d3:1319:8a2e:370:7348", "2001:db8:0:1::12", 17, 443, 9_200_000, 1252),
+    ("192.168.1.20", "203.0.113.9", 6, 443, 3_925_000, 1388),
+    ("192.168.1.31", "192.168.1.2", 6, 445, 1_310_000, 1460),
+    ("203.0.113.200", "192.168.1.57", 17, 51820, 262_000, 640),
+    ("192.168.1.12", "192.168.1.2", 6, 554, 500_000, 980),
+    ("192.168.1.57", "185.220.101.4", 6, 9001, 236_000, 512),
+    ("192.168.1.1", "fe80::1ff:fe23:4567:890a", 58, 0, 2_400, 104),
+    ("192.168.1.31", "192.168.1.1", 17, 53, 1_800, 74),
+    ("192.168.1.2", "192.168.1.1", 17, 123, 76, 76),
+    ("10.255.255.254", "172.31.255.250", 47, 0, 52_000, 900),
+    ("192.168.1.99", "239.255.255.250", 17, 1900, 420, 140),
+];
+
+pub(crate) fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// Three minutes of traffic that swells, and a few hundred small conversations.
+pub(crate) fn flows() -> Vec<FlowRecord> {
+    let exporter = address("192.168.1.1");
+    let blank = |at| FlowRecord::blank(at, exporter, ObservationDomainId(0), Version::Ipfix);
+    let mut flows = Vec::new();
+    for second in -180..0_i64 {
+        let at = NOW.plus(second * 1000);
+        // A wave with a quiet start, in hundredths.
+        let swell =
+            u64::try_from(60 + second.rem_euclid(37) * 2 - second.rem_euclid(11) * 3 + (second + 180) / 3).unwrap();
+        for (i, (src, dst, protocol, port, bytes, size)) in TALKERS.into_iter().enumerate() {
+            if second.rem_euclid(i64::try_from(i).unwrap() + 1) != 0 {
+                continue;
+            }
+            let bytes = bytes * swell / 100 * u64::try_from(i + 1).unwrap();
+            let mut flow = blank(at);
+            flow.key.src_ip = address(src);
+            flow.key.dst_ip = address(dst);
+            flow.key.protocol = protocol;
+            flow.key.dst_port = port;
+            flow.key.src_port = if port == 0 { 0 } else { 60_000 };
+            flow.counts = Counts { bytes, packets: bytes.div_ceil(size) };
+            flows.push(flow);
+        }
+        for small in 0..6_u8 {
+            let mut flow = blank(at);
+            flow.key.src_ip = IpAddr::from([192, 168, 2, u8::try_from(second.rem_euclid(53)).unwrap()]);
+            flow.key.dst_ip = IpAddr::from([203, 0, 113, small]);
+            flow.key.protocol = 6;
+            flow.key.dst_port = 443;
+            flow.key.src_port = 60_001;
+            flow.counts = Counts { bytes: 4_000 + u64::from(small) * 700, packets: 8 };
+            flows.push(flow);
+        }
+    }
+    flows
+}
+
+pub(crate) fn feed(span: Span) -> Feed {
+    let mut window = Window::new(Limits::default());
+    flows().iter().for_each(|flow| window.record(flow));
+    Feed {
+        snapshot: Arc::new(window.snapshot(span, NOW)),
+        health: Arc::new(Health { totals: totals(), sockets: vec![socket(0)], exporters: exporters() }),
+        storage: Some(storage()),
+        source: live(),
+        ..silent()
+    }
+}
+
+/// Before the first datagram.
+pub(crate) fn silent() -> Feed {
+    Feed {
+        now: NOW,
+        started: STARTED,
+        source: live(),
+        storage: Some(StorageView { path: "/var/lib/flowglass/flows.db".to_owned(), ..StorageView::default() }),
+        ..Feed::default()
+    }
+}
+
+pub(crate) fn totals() -> Totals {
+    Totals {
+        datagrams: 52_310,
+        octets: 61_000_000,
+        decoded: 52_302,
+        foreign: 8,
+        flows: 301_204,
+        waiting: 3,
+        ..Totals::default()
+    }
+}
+
+pub(crate) fn storage() -> StorageView {
+    StorageView {
+        path: "/var/lib/flowglass/flows.db".to_owned(),
+        rows: 300_392,
+        buffered: 812,
+        last_flush: Some(NOW.plus(-3_400)),
+        octets: 16_900_000,
+        ..StorageView::default()
+    }
+}
+
+pub(crate) fn socket(dropped: u64) -> SocketStats {
+    let listen = "0.0.0.0:2055".parse().unwrap();
+    SocketStats { listen, buffer_asked: 33_554_432, buffer: 425_984, queued: 0, dropped, truncated: 0 }
+}
+
+pub(crate) fn exporters() -> Vec<ExporterStats> {
+    ["192.168.1.1", "192.168.1.7", "2001:db8::53"].into_iter().map(|at| exporter(address(at))).collect()
+}
+
+pub(crate) fn exporter(address: IpAddr) -> ExporterStats {
+    let mut stats = ExporterStats { templates: 7, datagrams: 17_000, ..blank_exporter(address) };
+    stats.last_seen = NOW;
+    stats
+}
+
+fn live() -> Source {
+    Source::Live { listen: vec!["0.0.0.0:2055".parse().unwrap()], reachable: vec![address("192.168.1.20")] }
+}
+
+fn blank_exporter(address: IpAddr) -> ExporterStats {
+    ExporterStats {
+        address,
+        domain: ObservationDomainId(0),
+        version: Version::Ipfix,
+        datagrams: 0,
+        octets: 0,
+        records: 0,
+        flows: 0,
+        options_records: 0,
+        meaningless: 0,
+        templates: 0,
+        template_records: 0,
+        redefined: 0,
+        rejected_templates: 0,
+        withdrawals: 0,
+        borrowed: 0,
+        waiting: 0,
+        expired: 0,
+        overruns: 0,
+        reserved: 0,
+        malformed: 0,
+        lost: 0,
+        reordered: 0,
+        restarts: 0,
+        trailing: 0,
+        first_seen: STARTED,
+        last_seen: NOW,
+        clock_skew_ms: 0,
+        sampling: Sampling::default(),
+    }
+}

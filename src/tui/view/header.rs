@@ -1,0 +1,105 @@
+//! The line of state on top: what is watched, how much passes, what was lost.
+//!
+//! Losses are those of now, also while the figures are frozen.
+
+use std::net::IpAddr;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::tui::app::{App, Source};
+use crate::tui::units::{self, Figure};
+use crate::tui::view::text::{self, Part};
+use crate::tui::view::theme::Theme;
+use crate::window::{Snapshot, Tally};
+
+pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
+    let mut left = vec![Part::new("flowglass", theme.strong(), 7)];
+    left.extend(badge(app, theme));
+    left.push(Part::new(source(app), theme.plain(), 6));
+    if let Some(exporters) = exporters(app) {
+        left.push(Part::new(exporters, theme.plain(), 5));
+    }
+    let (now, seconds) = lately(app.snapshot());
+    let mut right = vec![
+        Part::new(app.units().rate(now, seconds).column(), theme.strong(), 0),
+        Part::new(
+            format!("{} flows/s", Figure::per_second(now.flows, seconds, "").column().trim_end()),
+            theme.plain(),
+            4,
+        ),
+    ];
+    right.extend(losses(app, theme));
+    right.push(Part::new(units::clock(app.feed().now, app.feed().utc_offset_s), theme.dim(), 3));
+    text::line(buf, area, left, right, 2, theme);
+}
+
+fn badge(app: &App, theme: Theme) -> Vec<Part> {
+    let feed = app.feed();
+    if let Some(since) = app.frozen_since() {
+        let text = format!(" FROZEN at {} ", units::clock(since, feed.utc_offset_s));
+        return vec![Part::new(text, theme.badge(), 1)];
+    }
+    let text = match &feed.source {
+        Source::Live { .. } => "LIVE",
+        Source::Replay { done: false, .. } => "REPLAY",
+        Source::Replay { done: true, .. } => "REPLAY, ended",
+        Source::Stored { .. } => "STORED",
+        Source::Demo => "DEMO",
+    };
+    vec![Part::new(text, theme.strong(), 2)]
+}
+
+fn source(app: &App) -> String {
+    match &app.feed().source {
+        Source::Live { listen, .. } => match listen.as_slice() {
+            [] => "listening".to_owned(),
+            [one] => format!("listening on {one}"),
+            [first, rest @ ..] => format!("listening on {first} +{}", rest.len()),
+        },
+        Source::Replay { file, .. } => file.clone(),
+        Source::Stored { path } => path.clone(),
+        Source::Demo => "a made-up exporter".to_owned(),
+    }
+}
+
+fn exporters(app: &App) -> Option<String> {
+    let mut addresses: Vec<IpAddr> = app.feed().health.exporters.iter().map(|exporter| exporter.address).collect();
+    addresses.dedup();
+    let (first, rest) = addresses.split_first()?;
+    Some(match rest.len() {
+        0 => format!("exporter {first}"),
+        more => format!("exporters {first} +{more}"),
+    })
+}
+
+/// What the last ten seconds brought, or the whole span where that is shorter, with the seconds.
+pub(super) fn lately(snapshot: &Snapshot) -> (Tally, u64) {
+    let wanted = 10.min(snapshot.seconds.max(1));
+    let taken = usize::try_from(wanted).unwrap_or(1);
+    let mut sum = Tally::default();
+    for second in snapshot.series.iter().rev().take(taken) {
+        sum.counts.add(second.counts);
+        sum.flows = sum.flows.saturating_add(second.flows);
+    }
+    (sum, wanted)
+}
+
+/// One part per place where something was lost, or the good news.
+fn losses(app: &App, theme: Theme) -> Vec<Part> {
+    let health = &app.feed().health;
+    let kernel: u64 = health.sockets.iter().map(|socket| socket.dropped.saturating_add(socket.truncated)).sum();
+    let unstored = app.feed().storage.as_ref().map_or(0, |storage| storage.dropped);
+    let places = [
+        ("lost", health.totals.lost),
+        ("kernel dropped", kernel),
+        ("malformed", health.totals.malformed),
+        ("not stored", unstored),
+    ];
+    let parts: Vec<_> = places
+        .into_iter()
+        .filter(|&(_, amount)| amount != 0)
+        .map(|(place, amount)| Part::new(format!("{place} {}", Figure::count(amount)), theme.alarm(), 1))
+        .collect();
+    if parts.is_empty() { vec![Part::new("lost 0", theme.dim(), 3)] } else { parts }
+}

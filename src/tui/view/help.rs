@@ -1,0 +1,64 @@
+//! All keys, and what the words on screen mean.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::tui::app::App;
+use crate::tui::keys::KEYS;
+use crate::tui::view::text;
+use crate::tui::view::theme::Theme;
+
+/// The words on screen that are not plain.
+const WORDS: &[(&str, &str)] = &[
+    ("rate", "averaged over the span; bytes count in the second in which their record arrived"),
+    ("service", "named after the lower port, which is a guess and no evidence"),
+    ("decoded", "datagrams understood, of all that arrived"),
+    ("waiting", "sets whose template has not come yet; they are decoded when it comes"),
+    ("lost", "sequence numbers say that it was sent; it never arrived"),
+    ("kernel dropped", "it arrived, but this host had no room for it"),
+    ("buffer", "flows that the next flush writes to the database"),
+];
+
+/// The columns of the first word.
+const NAME: usize = 16;
+
+pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
+    for (y, line) in lines(area).iter().skip(app.help_offset()).take(usize::from(area.height)).enumerate() {
+        match line {
+            Line::Heading(text) => text::put(buf, area, 1, y, text, theme.strong(), theme),
+            Line::Entry(name, text) => {
+                text::put(buf, area, 3, y, name, theme.plain(), theme);
+                text::put(buf, area, 3 + NAME, y, text, theme.dim(), theme);
+            }
+        }
+    }
+}
+
+pub(super) enum Line {
+    /// Empty for a blank line.
+    Heading(&'static str),
+    /// The name is empty where the text goes on.
+    Entry(String, String),
+}
+
+/// The whole help for a screen this wide.
+pub(super) fn lines(area: Rect) -> Vec<Line> {
+    let mut lines = vec![Line::Heading("Keys")];
+    for binding in KEYS {
+        entry(&mut lines, &binding.key_names(), binding.help, area);
+    }
+    lines.push(Line::Heading(""));
+    lines.push(Line::Heading("Words"));
+    for (word, meaning) in WORDS {
+        entry(&mut lines, word, meaning, area);
+    }
+    lines
+}
+
+fn entry(lines: &mut Vec<Line>, name: &str, text: &str, area: Rect) {
+    let width = usize::from(area.width).saturating_sub(3 + NAME + 1);
+    let mut name = name;
+    for text in text::wrap(text, width, 0) {
+        lines.push(Line::Entry(std::mem::take(&mut name).to_owned(), text));
+    }
+}
