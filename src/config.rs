@@ -28,7 +28,10 @@ pub enum Source {
     Live(Listen),
     /// The synthetic exporter, over loopback.
     Demo(Listen),
-    Replay { files: Vec<PathBuf>, speed: Option<u32> },
+    Replay {
+        files: Vec<PathBuf>,
+        speed: Option<u32>,
+    },
     /// Nothing is received; what is stored is shown.
     Stored,
 }
@@ -73,7 +76,9 @@ pub fn default_database() -> Result<PathBuf> {
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     match state.or_else(home) {
         Some(state) => Ok(state.join("flowglass/flows.db")),
-        None => bail!("no place for the database: neither `XDG_STATE_HOME` nor `HOME` is set\nhint: give one with `--db FILE`, or `--no-db`"),
+        None => bail!(
+            "no place for the database: neither `XDG_STATE_HOME` nor `HOME` is set\nhint: give one with `--db FILE`, or `--no-db`"
+        ),
     }
 }
 

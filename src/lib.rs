@@ -32,6 +32,8 @@ pub mod receive;
 
 pub mod capture;
 
+pub mod demo;
+
 pub mod config;
 
 pub mod cli;

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::cli::Cli;
-use crate::config::{self, Config, Database, Output, Source};
+use crate::config::{self, Config, Database, Output};
 use crate::flow::Timestamp;
 use crate::report;
 use crate::run::pipeline::{Outcome, Pipeline};
@@ -73,7 +73,8 @@ fn run(config: Config) -> Result<()> {
 async fn wait(config: &Config, pipeline: &mut Pipeline, mut signals: Signals) -> Result<()> {
     match &config.output {
         Output::Screen { ascii, color } => {
-            let settings = tui::Settings { ascii: *ascii, color: *color };
+            let theme = tui::view::Theme { color: *color, ascii: *ascii };
+            let settings = tui::Settings { theme, ..Default::default() };
             let (span, wanted) = watch::channel(Span::default());
             let forward = pipeline.forward(wanted);
             tokio::select! {
@@ -120,11 +121,7 @@ struct Signals([Signal; 3]);
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
     }
 
     async fn any(&mut self) {
@@ -169,9 +166,9 @@ fn log_to_stderr(level: tracing::level_filters::LevelFilter) {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    })
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {

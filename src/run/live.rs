@@ -24,6 +24,8 @@ pub(super) struct Live {
     /// The source's clock.
     now: Timestamp,
     started: Timestamp,
+    /// What the clock on screen adds to UTC.
+    utc_offset_s: i32,
     source: Source,
     health: Arc<Health>,
     snapshot: Arc<Snapshot>,
@@ -38,6 +40,7 @@ impl Live {
             span,
             now: Timestamp::default(),
             started: now(),
+            utc_offset_s: jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds(),
             source,
             health: Arc::default(),
             snapshot: Arc::new(Snapshot { span, ..Default::default() }),
@@ -47,7 +50,11 @@ impl Live {
     }
 
     /// Runs until the source is gone, and gives back the last state.
-    pub(super) fn run(mut self, messages: &Receiver<Message>, feed: &watch::Sender<Feed>) -> (Arc<Snapshot>, Arc<Health>) {
+    pub(super) fn run(
+        mut self,
+        messages: &Receiver<Message>,
+        feed: &watch::Sender<Feed>,
+    ) -> (Arc<Snapshot>, Arc<Health>) {
         while let Ok(message) = messages.recv() {
             if self.take(message) {
                 self.refresh();
@@ -102,10 +109,23 @@ impl Live {
             health: Arc::clone(&self.health),
             storage: self.storage.borrow().as_ref().map(view),
             now: self.now,
+            utc_offset_s: self.utc_offset_s,
             started: self.started,
             source: self.source.clone(),
             notice: None,
         }
+    }
+}
+
+fn view(stats: &WriterStats) -> StorageView {
+    StorageView {
+        path: stats.path.display().to_string(),
+        rows: stats.rows,
+        buffered: u64::try_from(stats.buffered).unwrap_or(u64::MAX),
+        dropped: stats.dropped_flows,
+        failing: stats.last_error.clone().filter(|_| 0 < stats.failures),
+        last_flush: stats.last_flush,
+        octets: stats.size,
     }
 }
 

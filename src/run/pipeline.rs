@@ -184,7 +184,8 @@ impl SourceThread {
                 Ok(Self::Replay(replay::Replay::open(files.clone(), *speed, progress, stop)?))
             }
             Source::Stored => {
-                let path = database.context("there is nothing to show: `NETFLOW_ENABLED` is false and `--no-db` is set")?;
+                let path =
+                    database.context("there is nothing to show: `NETFLOW_ENABLED` is false and `--no-db` is set")?;
                 Ok(Self::Stored(stored::Stored::open(path, stop)?))
             }
         }

@@ -12,8 +12,8 @@ use anyhow::Result;
 use crate::flow::Timestamp;
 use crate::run::pipeline::{Message, Outlets};
 use crate::run::storage::told;
-use crate::store::history::History;
 use crate::store::RowKey;
+use crate::store::history::History;
 use crate::tui::app::Source;
 
 /// Rows per read, so that a long history neither fills memory nor holds up the end.
@@ -37,7 +37,7 @@ impl Stored {
     }
 
     pub(super) fn shown(&self) -> Source {
-        Source::Stored { path: self.path.clone() }
+        Source::Stored { path: self.path.display().to_string() }
     }
 
     pub(super) fn run(self, outlets: &Outlets) -> Result<()> {

@@ -8,9 +8,9 @@ use rusqlite::{Connection, Result, params};
 
 use crate::flow::Timestamp;
 
-/// The primary key of a flow: `received_ms << 22 | n`, where `n` counts the flows of that millisecond.
+/// The primary key of a flow: `received_ms << 20 | n`, where `n` counts the flows of that millisecond.
 ///
-/// Keys order flows by receive time. 41 bits of milliseconds last until 2039-09-07; receive times beyond what a key
+/// Keys order flows by receive time. 43 bits of milliseconds last until the year 2248; receive times beyond what a key
 /// can hold are moved to the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowKey(pub i64);
@@ -20,7 +20,7 @@ impl RowKey {
     pub const START: Self = Self(i64::MIN);
 
     /// How far the receive time is shifted.
-    pub const SHIFT: u32 = 22;
+    pub const SHIFT: u32 = 20;
 
     /// The first key of a millisecond.
     pub const fn at(received: Timestamp) -> Self {

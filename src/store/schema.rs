@@ -28,7 +28,7 @@ const APPLICATION_ID: i32 = 0x464c_474c;
 /// Integers 0 and 1 take no octet of payload in SQLite, so zero is the value for "unknown".
 const V1: &str = "
     CREATE TABLE flows (
-        id          INTEGER PRIMARY KEY, -- received_ms << 22 | n, n counting the flows of a millisecond
+        id          INTEGER PRIMARY KEY, -- received_ms << 20 | n, n counting the flows of a millisecond
         exporter    INTEGER NOT NULL,    -- exporters.id
         first_ago   INTEGER NOT NULL,    -- ms before received; negative when the exporter's clock is ahead
         last_ago    INTEGER NOT NULL,
@@ -202,7 +202,7 @@ fn upgrade(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
 /// column nobody asks for, but keeps a `LEFT JOIN` in every aggregate, at three times the cost.
 ///
 /// `received_ms` is computed; a condition on it reads the whole table. One on `id` is a key range:
-/// `WHERE unixepoch('now', '-1 hour') * 1000 << 22 <= id`.
+/// `WHERE unixepoch('now', '-1 hour') * 1000 << 20 <= id`.
 fn view() -> String {
     let shift = RowKey::SHIFT;
     let exporter = |column: &str| format!("(SELECT {column} FROM exporters AS e WHERE e.id = f.exporter)");
