@@ -23,3 +23,5 @@ pub mod names;
 pub mod receive;
 
 pub mod capture;
+
+pub mod demo;
