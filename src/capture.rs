@@ -1,10 +1,10 @@
 //! Capture files, pcap and pcapng, from the first octet to the last: the UDP datagrams in them, in order.
 //!
 //! It decides nothing by port or payload, reassembles no IP fragments (they are counted) and unpacks no compressed
-//! files. Its input is a file that anybody may have made: what is kept in memory is bounded by [`file::BLOCK`],
-//! whatever a length in the file says.
+//! files. Its input is a file that anybody may have made: what is kept in memory is bounded, whatever a length in the
+//! file says.
 //!
-//! [`file`] knows how frames lie in a file, [`frame`] how a datagram lies in a frame.
+//! `file` knows how frames lie in a file, `frame` how a datagram lies in a frame.
 
 mod file;
 mod frame;
