@@ -59,7 +59,7 @@ pub fn room(area: Rect, app: &App) -> Event {
     let places = Places::new(area, app);
     Event::Room {
         rows: conversations::room(places.conversations, places.frame, app),
-        help_hidden: help::lines(places.body).len().saturating_sub(usize::from(places.body.height)),
+        help_hidden: help::hidden(places.body),
     }
 }
 

@@ -38,13 +38,17 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
     let now = units.rate(now, seconds);
     if matches!(frame, Frame::Boxed) {
         let columns = columns(snapshot, usize::from(area.width).saturating_sub(SCALE + 4));
-        let aside = format!("now {now}   average {average}   peak {}", units.rate(peak(&columns, units), 1));
+        let peak = units.rate(peak(&columns, units), 1);
+        let aside = match area.width {
+            100.. => format!("now {now}   average {average}   peak {peak}"),
+            _ => format!("now {now}   peak {peak}"),
+        };
         let inner = panel(buf, area, frame, &title, &aside, theme);
         let top = scale(&columns, units);
         let height = usize::from(inner.height);
         for (y, value) in [(0, top), (height / 2, top / 2), (height.saturating_sub(1), 0)] {
-            let label = Figure::per_second(value, 1, units.label()).column();
-            text::put(buf, inner, 1, y, &label, theme.dim(), theme);
+            let label = Figure::per_second(value, 1, units.label());
+            text::put(buf, inner, 1, y, &format!("{label:>9}"), theme.dim(), theme);
         }
         let chart = Rect { x: inner.x + 11, width: inner.width.saturating_sub(12), ..inner };
         return bars(buf, chart, &columns, units, top, theme);
@@ -54,22 +58,24 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
     let columns = columns(snapshot, usize::from(inner.width).saturating_sub(legend + 3));
     let drawn = columns.len();
     let chart = Rect { x: inner.x + 1.min(inner.width), width: inner.width.saturating_sub(1), ..inner };
-    bars(buf, chart, &columns, units, scale(&columns, units), theme);
-    let peak = units.rate(peak(&columns, units), 1);
+    let peak = peak(&columns, units);
+    bars(buf, chart, &columns, units, units.measure(peak), theme);
+    let peak = units.rate(peak, 1);
     for (y, (label, figure)) in [("now", now), ("avg", average), ("peak", peak)].into_iter().enumerate() {
         text::put(buf, inner, drawn + 3, y, &format!("{label:4}"), theme.dim(), theme);
-        text::put(buf, inner, drawn + 8, y, &figure.column(), theme.plain(), theme);
+        text::put(buf, inner, drawn + 8, y, &format!("{figure:>9}"), theme.plain(), theme);
     }
 }
 
 fn one_line(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, theme: Theme) {
     let columns = columns(snapshot, usize::from(area.width).saturating_sub(Figure::RATE_WIDTH + 1));
-    let peak = units.rate(peak(&columns, units), 1);
-    bars(buf, area, &columns, units, scale(&columns, units), theme);
+    let peak = peak(&columns, units);
+    bars(buf, area, &columns, units, units.measure(peak), theme);
+    let peak = units.rate(peak, 1);
     let text = if columns.len() + 25 <= usize::from(area.width) {
         format!("{}, peak {peak}", snapshot.span.label())
     } else {
-        peak.column()
+        format!("{peak:>9}")
     };
     let rest = Rect { x: area.x + u16::try_from(columns.len()).unwrap_or(0).min(area.width), ..area };
     let rest = Rect { width: area.right().saturating_sub(rest.x), ..rest };

@@ -36,7 +36,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         text::put(buf, inner, 12, y, &format!("{:>7}", units::percent(part, whole, 1)), theme.plain(), theme);
         text::put(buf, inner, TEXT, y, &filled(part, whole, bar, theme), theme.traffic(), theme);
         if shows_rate {
-            let rate = app.units().rate(share.tally, snapshot.seconds).column();
+            let rate = format!("{:>9}", app.units().rate(share.tally, snapshot.seconds));
             text::put(buf, inner, width - 1 - Figure::RATE_WIDTH, y, &rate, theme.plain(), theme);
         }
     }
