@@ -84,6 +84,7 @@ fn a_second_of_traffic_is_cheap_to_draw() {
             worst = worst.max(octets.count() - before);
         }
     }
+    println!("{worst} octets in the longest frame");
     assert!(worst < 8_000, "{worst} octets in one frame");
 }
 
@@ -101,4 +102,12 @@ fn what_was_never_taken_over_is_not_given_back() {
     restore();
     restore();
     assert!(!ENTERED.load(Ordering::SeqCst));
+}
+
+#[test]
+fn nothing_is_written_to_a_terminal_that_is_not_ours() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut writer = FrameWriter::new(Tty(full), Octets::default());
+    writer.write_all(b"frame").unwrap();
+    writer.flush().unwrap();
 }

@@ -27,7 +27,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     ];
     right.extend(losses(app, theme));
     right.push(Part::new(units::clock(app.feed().now, app.feed().utc_offset_s), theme.dim(), 3));
-    text::line(buf, area, left, right, 2, theme);
+    text::line(buf, text::inset(area), left, right, 2, theme);
 }
 
 fn badge(app: &App, theme: Theme) -> Vec<Part> {

@@ -50,7 +50,7 @@ fn one_line(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         let percent = units::percent(app.units().measure(share.tally), whole, 1);
         parts.push(Part::new(format!("{} {percent}", label(share)), theme.plain(), rank));
     }
-    text::line(buf, area, parts, Vec::new(), 3, theme);
+    text::line(buf, text::inset(area), parts, Vec::new(), 3, theme);
 }
 
 fn label(share: &ProtocolShare) -> String {
