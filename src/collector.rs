@@ -116,7 +116,12 @@ impl Collector {
         let before = flows.len();
         let from = Sender { address: exporter.ip().to_canonical(), port: exporter.port(), received };
         let result = match wire::version(payload) {
-            Some(5) => self.v5(from, payload, flows),
+            Some(1) => v5::Packet::parse_v1(payload)
+                .map(|packet| self.fixed(from, payload, Version::V1, packet, normalize::v1, flows)),
+            Some(5) => v5::Packet::parse(payload)
+                .map(|packet| self.fixed(from, payload, Version::V5, packet, normalize::v5, flows)),
+            Some(7) => v5::Packet::parse_v7(payload)
+                .map(|packet| self.fixed(from, payload, Version::V7, packet, normalize::v5, flows)),
             Some(9) => self.v9(from, payload, flows),
             Some(10) => self.ipfix(from, payload, flows),
             version => {
@@ -167,29 +172,39 @@ impl Collector {
         Some(&self.hosts.peek(&address)?.exporters.peek(&(domain, version))?.facts)
     }
 
-    fn v5(&mut self, from: Sender, payload: &[u8], flows: &mut Vec<FlowRecord>) -> Result<Fate, Malformed> {
-        let packet = v5::Packet::parse(payload)?;
+    /// The versions of one fixed layout: 1, 5 and 7. Without a sequence number, v1 cannot say what was lost.
+    fn fixed<const N: usize>(
+        &mut self,
+        from: Sender,
+        payload: &[u8],
+        version: Version,
+        packet: v5::Packet<'_, N>,
+        normalize: fn(&[u8; N], &Context<'_>, Sampling) -> FlowRecord,
+        flows: &mut Vec<FlowRecord>,
+    ) -> Fate {
         let header = packet.header;
         let domain = ObservationDomainId(u32::from(u16::from_be_bytes([header.engine_type, header.engine_id])));
-        let Some((session, exporter)) = self.parties(from, domain, Version::V5) else { return Ok(Fate::Refused) };
+        let Some((session, exporter)) = self.parties(from, domain, version) else { return Fate::Refused };
         let nanos = i64::from(header.nanoseconds.checked_div(1_000_000).unwrap_or(0)).min(999);
         let export = normalize::from_seconds(header.seconds, from.received).plus(nanos);
         exporter.stats.seen(from.received, payload, export);
         let sampling = v5_sampling(header.sampling);
         exporter.stats.sampling = sampling;
         let context = Context {
-            blank: FlowRecord::blank(from.received, from.address, domain, Version::V5),
+            blank: FlowRecord::blank(from.received, from.address, domain, version),
             export,
             boot: Some(export.plus(i64::from(header.uptime).saturating_neg())),
             facts: &exporter.facts,
             template: 0,
         };
-        flows.extend(packet.records().iter().map(|record| normalize::v5(record, &context, sampling)));
+        flows.extend(packet.records().iter().map(|record| normalize(record, &context, sampling)));
         exporter.stats.count_records(packet.records().len(), packet.records().len());
         exporter.stats.trailing = exporter.stats.trailing.saturating_add(packet.trailing as u64);
-        let flows = Some(header.count.into());
-        exporter.stats.observe(session, header.sequence, Units { flows, records: flows, templates: 0 });
-        Ok(Fate::Decoded)
+        if version != Version::V1 {
+            let flows = Some(header.count.into());
+            exporter.stats.observe(session, header.sequence, Units { flows, records: flows, templates: 0 });
+        }
+        Fate::Decoded
     }
 
     fn v9(&mut self, from: Sender, payload: &[u8], flows: &mut Vec<FlowRecord>) -> Result<Fate, Malformed> {

@@ -23,7 +23,7 @@ impl Timestamp {
 }
 
 /// Observation Domain ID of IPFIX (RFC 7011 §2), Source ID of NetFlow v9 (RFC 3954 §5.1), engine type and id
-/// of NetFlow v5 as `type << 8 | id`.
+/// of NetFlow v5 as `type << 8 | id`, sub-agent of sFlow; 0 for NetFlow v1 and v7, which have none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObservationDomainId(pub u32);
 
@@ -33,23 +33,31 @@ impl fmt::Display for ObservationDomainId {
     }
 }
 
-/// The export protocol, told by the first two octets of a datagram.
+/// The export protocol, told by the first octets of a datagram: two for NetFlow and IPFIX, four for sFlow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
+    V1,
     V5,
+    V7,
     V9,
     Ipfix,
+    /// sFlow version 5, the only one that is read.
+    Sflow,
 }
 
 impl Version {
-    pub const ALL: [Self; 3] = [Self::V5, Self::V9, Self::Ipfix];
+    pub const ALL: [Self; 6] = [Self::V1, Self::V5, Self::V7, Self::V9, Self::Ipfix, Self::Sflow];
 
-    /// The number in the header: 5, 9 or 10.
+    /// The number in the header: 1, 5, 7, 9 or 10. sFlow calls itself 5 as well; it is 105 here, in the database and
+    /// in JSON, so that one number says one protocol.
     pub const fn number(self) -> u16 {
         match self {
+            Self::V1 => 1,
             Self::V5 => 5,
+            Self::V7 => 7,
             Self::V9 => 9,
             Self::Ipfix => 10,
+            Self::Sflow => 105,
         }
     }
 
@@ -61,9 +69,12 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::V1 => "v1",
             Self::V5 => "v5",
+            Self::V7 => "v7",
             Self::V9 => "v9",
             Self::Ipfix => "IPFIX",
+            Self::Sflow => "sFlow",
         })
     }
 }

@@ -73,7 +73,7 @@ impl fmt::Display for Malformed {
             Self::Truncated { part, offset, needed, available } => {
                 write!(f, "message truncated: {part} needs {needed} octets at offset {offset}, {available} left")
             }
-            Self::Version { version } => write!(f, "version {version} is not NetFlow v5, v9 or IPFIX"),
+            Self::Version { version } => write!(f, "version {version} is not NetFlow v1, v5, v7, v9 or IPFIX"),
             Self::SetLength { offset, length } => {
                 write!(f, "length {length} at offset {offset} is shorter than its own header")
             }

@@ -264,9 +264,21 @@ fn wrapped(difference: i64) -> i64 {
     i64::from(i32::from_be_bytes([a, b, c, d]))
 }
 
-/// The flow record of one record of NetFlow v5.
-#[expect(clippy::indexing_slicing, reason = "every position is below the 48 octets of the array")]
-pub(super) fn v5(record: &[u8; v5::RECORD], context: &Context<'_>, sampling: Sampling) -> FlowRecord {
+/// The flow record of one record of NetFlow v1: it is that of v5 up to the ports.
+pub(super) fn v1(record: &[u8; v5::RECORD], context: &Context<'_>, sampling: Sampling) -> FlowRecord {
+    FlowRecord {
+        tcp_flags: record[v5::field::V1_TCP_FLAGS_8].into(),
+        src_as: 0,
+        dst_as: 0,
+        src_mask: 0,
+        dst_mask: 0,
+        ..v5(record, context, sampling)
+    }
+}
+
+/// The flow record of one record of NetFlow v5 or v7.
+#[expect(clippy::indexing_slicing, reason = "every position is below the 48 octets of the shorter array")]
+pub(super) fn v5<const N: usize>(record: &[u8; N], context: &Context<'_>, sampling: Sampling) -> FlowRecord {
     use v5::field as f;
     let u8_at = |at: usize| record[at];
     let u16_at = |at: usize| u16::from_be_bytes([record[at], record[at.wrapping_add(1)]]);

@@ -99,12 +99,12 @@ struct Track {
 }
 
 impl Sequence {
-    /// For NetFlow v5.
+    /// For NetFlow v5 and v7.
     pub(super) fn of_flows() -> Self {
         Self { models: &FLOWS_FIRST, tracks: Default::default() }
     }
 
-    /// For NetFlow v9.
+    /// For NetFlow v9 and sFlow.
     pub(super) fn of_datagrams() -> Self {
         Self { models: &DATAGRAMS_FIRST, tracks: Default::default() }
     }

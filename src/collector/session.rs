@@ -89,8 +89,8 @@ impl Host {
         let key = (port, domain, version);
         if self.sessions.get(&key).is_none() {
             let sequence = match version {
-                Version::V5 => Sequence::of_flows(),
-                Version::V9 => Sequence::of_datagrams(),
+                Version::V1 | Version::V5 | Version::V7 => Sequence::of_flows(),
+                Version::V9 | Version::Sflow => Sequence::of_datagrams(),
                 Version::Ipfix => Sequence::of_records(),
             };
             let session = Session { templates: LruCache::new(limits.templates), sequence };

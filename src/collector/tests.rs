@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use hex_literal::hex;
 use proptest::prelude::*;
 
 use super::*;
@@ -328,6 +329,54 @@ fn uptimes_wrap_and_ipfix_takes_its_boot_time_from_options() {
     bench.send(message.data(TemplateId(256), &record(40_000, 45_000))).unwrap();
     let flow = bench.flows[1];
     assert_eq!((flow.first.0 - NOW.0, flow.last.0 - NOW.0, flow.time_source), (-10_000, -5_000, TimeSource::Uptime));
+}
+
+/// One datagram of v1 or v7: everything up to the ports is the same, `rest` is what follows them.
+fn fixed(header: &[u8], rest: &[u8]) -> FlowRecord {
+    let common = hex!("0a000001 0a000002 0a0000fe 0003 ffff 00000007 00000300 00015f90 00017318 01bb c000");
+    let mut bench = Bench::new();
+    let datagram = [header, &common, rest].concat();
+    bench.collector.datagram(NOW, sender(1), &datagram, &mut bench.flows).unwrap();
+    let [flow] = bench.flows.try_into().unwrap();
+    let key = (flow.key.src_ip.to_string(), flow.key.dst_ip.to_string(), flow.key.src_port, flow.key.dst_port);
+    assert_eq!(key, ("10.0.0.1".to_owned(), "10.0.0.2".to_owned(), 443, 49_152));
+    assert_eq!((flow.counts, flow.in_if, flow.out_if), (Counts { bytes: 768, packets: 7 }, 3, 0));
+    assert_eq!((flow.first, flow.last), (NOW.plus(-10_000), NOW.plus(-5_000)));
+    assert_eq!((flow.key.protocol, flow.tos, flow.tcp_flags), (6, 0xb8, 0x1b));
+    flow
+}
+
+#[test]
+fn v1_has_its_flags_elsewhere_and_neither_systems_nor_masks() {
+    let header = hex!("0001 0001 000186a0 6553f100 00000000");
+    let flow = fixed(&header, &hex!("ffff 06 b8 1b ffffff ffffffff"));
+    assert_eq!(flow.version, Version::V1);
+    assert_eq!((flow.src_as, flow.dst_as, flow.src_mask, flow.dst_mask), (0, 0, 0, 0));
+}
+
+#[test]
+fn v7_is_v5_and_six_octets() {
+    let header = hex!("0007 0001 000186a0 6553f100 00000000 00000009 00000000");
+    let flow = fixed(&header, &hex!("00 1b 06 b8 0001 0002 18 10 0000 c0000201"));
+    assert_eq!(flow.version, Version::V7);
+    assert_eq!((flow.src_as, flow.dst_as, flow.src_mask, flow.dst_mask), (1, 2, 24, 16));
+}
+
+#[test]
+fn v7_counts_flows_and_v1_counts_nothing() {
+    let lost = |datagrams: [&[u8]; 2]| {
+        let mut bench = Bench::new();
+        for datagram in datagrams {
+            let datagram = [datagram, &[0; 52]].concat();
+            bench.collector.datagram(NOW, sender(1), &datagram, &mut bench.flows).unwrap();
+        }
+        bench.stats().lost
+    };
+    let v7 = |sequence| [&hex!("0007 0001 000186a0 6553f100 00000000")[..], &[0, 0, 0, sequence, 0, 0, 0, 0]].concat();
+    assert_eq!(lost([&v7(5), &v7(6)]), 0);
+    assert_eq!(lost([&v7(5), &v7(9)]), 3);
+    let v1 = hex!("0001 0001 000186a0 6553f100 00000000");
+    assert_eq!(lost([&v1, &v1]), 0);
 }
 
 #[test]

@@ -59,6 +59,25 @@ fn v5_count_must_fit_the_datagram() {
 }
 
 #[test]
+fn v1_and_v7_differ_from_v5_in_header_and_record() {
+    let begin = hex!("0001 0001 00000001 00000002 00000003");
+    let v1 = [begin.as_slice(), &[1; v5::RECORD]].concat();
+    let packet = v5::Packet::parse_v1(&v1).unwrap();
+    let header = v5::Header { count: 1, uptime: 1, seconds: 2, nanoseconds: 3, ..Default::default() };
+    assert_eq!((packet.header, packet.records(), packet.trailing), (header, [[1; 48]].as_slice(), 0));
+    let v7 = [begin.as_slice(), &hex!("00000004 ffffffff"), &[7; v5::V7_RECORD]].concat();
+    let packet = v5::Packet::parse_v7(&v7).unwrap();
+    let header = v5::Header { sequence: 4, ..header };
+    assert_eq!((packet.header, packet.records(), packet.trailing), (header, [[7; 52]].as_slice(), 0));
+    for cut in 0..v7.len() {
+        v5::Packet::parse_v7(&v7[..cut]).unwrap_err();
+    }
+    for cut in 0..v1.len() {
+        v5::Packet::parse_v1(&v1[..cut]).unwrap_err();
+    }
+}
+
+#[test]
 fn v9_types_above_32767_have_no_enterprise_number() {
     let set = Set { id: 0, offset: 24, body: &hex!("0100 0002 80e8 000c 0008 0004") };
     let mut found = Vec::new();
