@@ -33,14 +33,15 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
         return one_line(buf, area, snapshot, units, theme);
     }
     let title = format!("Traffic, last {}", snapshot.span.label());
-    let (now, average, peak) = figures(snapshot, units);
     if matches!(frame, Frame::Boxed) {
+        let columns = fitting(snapshot, usize::from(area.width).saturating_sub(SCALE + 4));
+        let [now, average, peak] = figures(snapshot, &columns, units);
         let aside = match area.width {
             100.. => format!("now {now}   average {average}   peak {peak}"),
             _ => format!("now {now}   peak {peak}"),
         };
         let inner = panel(buf, area, frame, &title, &aside, theme);
-        return scaled(buf, inner, snapshot, units, theme);
+        return scaled(buf, inner, &columns, units, theme);
     }
     let inner = panel(buf, area, frame, &title, "", theme);
     let legend = 4 + 2 + Figure::RATE_WIDTH + 1;
@@ -48,16 +49,16 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
     let drawn = columns.len();
     let chart = Rect { x: inner.x + 1.min(inner.width), width: inner.width.saturating_sub(1), ..inner };
     bars(buf, chart, &columns, units, highest(&columns, units), theme);
-    for (y, (label, figure)) in [("now", now), ("avg", average), ("peak", peak)].into_iter().enumerate() {
+    let figures = figures(snapshot, &columns, units);
+    for (y, (label, figure)) in ["now", "avg", "peak"].into_iter().zip(figures).enumerate() {
         text::put(buf, inner, drawn + 3, y, &format!("{label:4}"), theme.dim(), theme);
         text::put(buf, inner, drawn + 8, y, &format!("{figure:>9}"), theme.plain(), theme);
     }
 }
 
 /// With a scale at the left.
-fn scaled(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, theme: Theme) {
-    let columns = fitting(snapshot, usize::from(area.width).saturating_sub(SCALE + 2));
-    let top = round_top(highest(&columns, units));
+fn scaled(buf: &mut Buffer, area: Rect, columns: &[Tally], units: Units, theme: Theme) {
+    let top = round_top(highest(columns, units));
     let height = usize::from(area.height);
     for (y, value) in [(0, top), (height / 2, top / 2), (height.saturating_sub(1), 0)] {
         let label = Figure::per_second(value, 1, units.label());
@@ -65,13 +66,13 @@ fn scaled(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, theme
     }
     let left = 11.min(area.width);
     let chart = Rect { x: area.x + left, width: area.width - left, ..area };
-    bars(buf, chart, &columns, units, top, theme);
+    bars(buf, chart, columns, units, top, theme);
 }
 
 fn one_line(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, theme: Theme) {
     let columns = fitting(snapshot, usize::from(area.width).saturating_sub(Figure::RATE_WIDTH + 1));
     bars(buf, area, &columns, units, highest(&columns, units), theme);
-    let (_, _, peak) = figures(snapshot, units);
+    let [_, _, peak] = figures(snapshot, &columns, units);
     let text = if columns.len() + 25 <= usize::from(area.width) {
         format!("{}, peak {peak}", snapshot.span.label())
     } else {
@@ -82,15 +83,14 @@ fn one_line(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, the
     text::line(buf, rest, Vec::new(), vec![Part::new(text, theme.plain(), 0)], 0, theme);
 }
 
-/// Now, on average and at the peak. All are means of ten seconds at least where the span allows it, so that the peak is
-/// never below now.
-fn figures(snapshot: &Snapshot, units: Units) -> (Figure, Figure, Figure) {
+/// Now, on average and at the peak. Now is a mean of ten seconds, so the peak is the highest of those and of what is drawn.
+fn figures(snapshot: &Snapshot, drawn: &[Tally], units: Units) -> [Figure; 3] {
     let (now, seconds) = header::lately(snapshot);
     let tens = usize::try_from(snapshot.span.seconds() / 10).unwrap_or(1);
     let current = units.measure(per_second(now, seconds));
-    let peak = highest(&columns(snapshot, tens), units).max(current);
+    let peak = highest(&columns(snapshot, tens), units).max(highest(drawn, units)).max(current);
     let average = units.rate(snapshot.total, snapshot.seconds);
-    (units.rate(now, seconds), average, Figure::per_second(peak, 1, units.label()))
+    [units.rate(now, seconds), average, Figure::per_second(peak, 1, units.label())]
 }
 
 /// As many columns as there is room for.
