@@ -29,7 +29,20 @@ const PACKETS: u32 = 2;
 const EXPORTERS: u32 = 4;
 
 const FIELDS: &[(u16, u16)] = &[
-    (8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (5, 1), (6, 1), (1, 4), (2, 4), (22, 4), (21, 4), (10, 2), (14, 2), (16, 4),
+    (8, 4),
+    (12, 4),
+    (7, 2),
+    (11, 2),
+    (4, 1),
+    (5, 1),
+    (6, 1),
+    (1, 4),
+    (2, 4),
+    (22, 4),
+    (21, 4),
+    (10, 2),
+    (14, 2),
+    (16, 4),
     (17, 4),
 ];
 
@@ -71,7 +84,8 @@ fn run(rate: u64, seconds: u64, conversations: u32) -> bool {
     end(&mut child);
     let cpu = cpu_of_children() - before;
     let last = log.join().expect("the log");
-    let dropped = last.split("kernel_dropped=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or("?").to_owned();
+    let dropped =
+        last.split("kernel_dropped=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or("?").to_owned();
     let (bytes, packets, flows) = stored(&path);
     let whole = (bytes, packets, flows) == (sent * u64::from(BYTES), sent * u64::from(PACKETS), sent);
     let octets = fs::metadata(&path).map_or(0, |file| file.len()) / flows.max(1);

@@ -27,16 +27,21 @@ pub(super) struct Context<'a> {
 
 /// Makes the flow record of one data record, and pushes the answering half too where there is one.
 pub(super) fn push(plan: &Plan, registers: &Registers, context: &Context<'_>, flows: &mut Vec<FlowRecord>) {
-    let mut flow = context.blank;
-    addresses(plan, registers, &mut flow);
-    times(plan, registers, context, &mut flow);
-    attributes(plan, registers, &mut flow);
+    // The record is filled where it lies, since it is large and there are millions of them.
+    flows.push(context.blank);
+    let Some(flow) = flows.last_mut() else { return };
+    addresses(plan, registers, flow);
+    times(plan, registers, context, flow);
+    attributes(plan, registers, flow);
+    if plan.has_rare {
+        rare(plan, registers, flow);
+    }
     flow.sampling = sampling(plan, registers, context);
     let (forward, reverse) = counts(plan, registers);
     flow.counts = forward;
-    flows.push(flow);
     if !reverse.is_zero() {
-        flows.push(flow.answered(reverse, low16(registers.get(Register::ReverseTcpFlags))));
+        let answer = flow.answered(reverse, low16(registers.get(Register::ReverseTcpFlags)));
+        flows.push(answer);
     }
 }
 
@@ -93,10 +98,6 @@ fn addresses(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
     flow.key.dst_port = low16(r.get(Register::DstPort));
     flow.key.protocol = low8(r.get(Register::Protocol));
     flow.next_hop = either(plan, r, Register::NextHop4, (Register::NextHop6High, Register::NextHop6Low));
-    flow.nat_src_ip = either(plan, r, Register::NatSrc4, (Register::NatSrc6High, Register::NatSrc6Low));
-    flow.nat_dst_ip = either(plan, r, Register::NatDst4, (Register::NatDst6High, Register::NatDst6Low));
-    flow.nat_src_port = low16(r.get(Register::NatSrcPort));
-    flow.nat_dst_port = low16(r.get(Register::NatDstPort));
 }
 
 /// An address that a record has in one of two families; zero means that it has none.
@@ -125,6 +126,14 @@ fn attributes(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
     flow.out_if = interface(r, Register::OutIf, Register::PhysicalOutIf);
     flow.src_as = low32(r.get(Register::SrcAs));
     flow.dst_as = low32(r.get(Register::DstAs));
+}
+
+/// What most templates have nothing of.
+fn rare(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
+    flow.nat_src_ip = either(plan, r, Register::NatSrc4, (Register::NatSrc6High, Register::NatSrc6Low));
+    flow.nat_dst_ip = either(plan, r, Register::NatDst4, (Register::NatDst6High, Register::NatDst6Low));
+    flow.nat_src_port = low16(r.get(Register::NatSrcPort));
+    flow.nat_dst_port = low16(r.get(Register::NatDstPort));
     flow.vlan = low16(r.get(Register::Vlan)) & 0xfff;
     flow.post_vlan = low16(r.get(Register::PostVlan)) & 0xfff;
     flow.src_mac = mac(r.get(Register::SrcMac));
@@ -278,6 +287,7 @@ pub(super) fn v1(record: &[u8; v5::RECORD], context: &Context<'_>, sampling: Sam
 
 /// The flow record of one record of NetFlow v5 or v7.
 #[expect(clippy::indexing_slicing, reason = "every position is below the 48 octets of the shorter array")]
+#[inline]
 pub(super) fn v5<const N: usize>(record: &[u8; N], context: &Context<'_>, sampling: Sampling) -> FlowRecord {
     use v5::field as f;
     let u8_at = |at: usize| record[at];

@@ -143,9 +143,10 @@ struct Step {
     register: Register,
     /// Where the value begins: an offset in a record of fixed layout, else the index of the field.
     at: u16,
-    /// Octets, 1 to 8; in a record of variable layout the first octets of the field to skip, see `Plan::load`.
+    /// Octets of the value, 1 to 8.
     width: u8,
-    /// Octets of the field before the value, for the second half of an IPv6 address.
+    /// In a record of variable layout, octets of the field before the value: an IPv6 address has two halves. In one of
+    /// fixed layout they are in `at` already.
     skip: u8,
 }
 
@@ -158,6 +159,8 @@ pub(super) struct Plan {
     pub(super) present: Present,
     pub(super) first: TimeForm,
     pub(super) last: TimeForm,
+    /// Whether a register of [`RARE`] is filled.
+    pub(super) has_rare: bool,
     /// Whether the only time is the moment of an event.
     pub(super) is_event_time: bool,
     /// Duration in microseconds (162) instead of milliseconds (161).
@@ -175,6 +178,7 @@ pub(super) fn compile(template: &Template) -> Plan {
         present: Present::default(),
         first: TimeForm::default(),
         last: TimeForm::default(),
+        has_rare: false,
         is_event_time: false,
         is_duration_micros: false,
         is_flow_sampling: false,
@@ -185,8 +189,34 @@ pub(super) fn compile(template: &Template) -> Plan {
         plan.field(field.element, field.length, at);
         offset = offset.saturating_add(usize::from(field.length));
     }
+    if !variable {
+        for step in &mut plan.steps {
+            step.at = step.at.saturating_add(step.skip.into());
+        }
+    }
+    plan.has_rare = RARE.iter().any(|&register| plan.present.has(register));
     plan
 }
+
+/// Registers that most templates leave alone, so that most records need not be asked for them.
+const RARE: &[Register] = &[
+    Register::NatSrc4,
+    Register::NatDst4,
+    Register::NatSrc6High,
+    Register::NatDst6High,
+    Register::NatSrcPort,
+    Register::NatDstPort,
+    Register::Vlan,
+    Register::PostVlan,
+    Register::SrcMac,
+    Register::DstMac,
+    Register::Event,
+    Register::EndReason,
+    Register::Forwarding,
+    Register::Mpls,
+    Register::Application,
+    Register::Vrf,
+];
 
 impl Plan {
     /// Adds the steps for one field, if we know what it means at this length.
@@ -317,8 +347,7 @@ impl Plan {
     #[inline]
     pub(super) fn load(&self, record: &[u8], registers: &mut Registers) {
         for step in &self.steps {
-            let at = usize::from(step.at).saturating_add(usize::from(step.skip));
-            registers.set(step.register, number_at(record, at, step.width));
+            registers.set(step.register, number_at(record, usize::from(step.at), step.width));
         }
     }
 
@@ -351,15 +380,21 @@ impl Plan {
     }
 }
 
-/// A big-endian number of 0 to 8 octets.
+/// A big-endian number of 1 to 8 octets; of none, 0.
 #[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "a width is 1 to 8, so the shift is 0 to 56")]
+#[expect(clippy::arithmetic_side_effects, reason = "a shift of 0 to 56, and the end of a slice that exists")]
 fn number_at(octets: &[u8], at: usize, width: u8) -> u64 {
-    let Some(tail) = octets.get(at..) else { return 0 };
     // One load and a shift where eight octets are there to be read, whatever the width.
-    if let (Some(eight), 1..=8) = (tail.first_chunk::<8>(), width) {
-        return u64::from_be_bytes(*eight) >> (64 - 8 * u32::from(width));
+    if let (Some(eight), 1..=8) = (octets.get(at..).and_then(<[u8]>::first_chunk::<8>), width) {
+        return u64::from_be_bytes(*eight) >> ((8 - u32::from(width)) * 8);
     }
+    short_number_at(octets, at, width)
+}
+
+/// The same at the end of a set, where fewer than eight octets are left.
+#[cold]
+fn short_number_at(octets: &[u8], at: usize, width: u8) -> u64 {
+    let tail = octets.get(at..).unwrap_or_default();
     tail.iter().take(usize::from(width)).fold(0, |number, &octet| number << 8 | u64::from(octet))
 }
 
