@@ -18,7 +18,7 @@ fn parsed(protocol: u32, layers: &[&[u8]]) -> (Option<Ip>, FlowRecord) {
 
 fn ipv4_header(protocol: u8, fragment: [u8; 2]) -> Vec<u8> {
     let [a, b] = fragment;
-    [&hex!("45 b8 0054 0001"), [a, b, 64, protocol].as_slice(), &hex!("0000 0a000001 0a000002")].concat()
+    [hex!("45 b8 0054 0001").as_slice(), &[a, b, 64, protocol], &hex!("0000 0a000001 0a000002")].concat()
 }
 
 fn ipv6_header(next: u8) -> Vec<u8> {

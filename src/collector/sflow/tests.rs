@@ -51,7 +51,7 @@ fn datagram(sequence: u32, samples: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn from_agent(agent: u8, sequence: u32, samples: &[Vec<u8>]) -> Vec<u8> {
-    let head = [&hex!("00000005 00000001 c00002"), [agent].as_slice(), &hex!("00000007")].concat();
+    let head = [hex!("00000005 00000001 c00002").as_slice(), &[agent], &hex!("00000007")].concat();
     let count = u32::try_from(samples.len()).unwrap();
     [head, words(&[sequence, 100_000, count]), samples.concat()].concat()
 }
@@ -180,7 +180,7 @@ fn switch_router_and_gateway_add_what_they_know() {
     assert_eq!((flow.vlan, flow.post_vlan, flow.next_hop, flow.src_mask), (100, 0, None, 24));
     // A path of more systems than there are octets.
     let mut long = gateway;
-    long[44..48].copy_from_slice(&[0xff; 4]);
+    long[48..52].copy_from_slice(&[0xff; 4]);
     Bench::new().send(&datagram(1, &[flow_sample(&[long])])).unwrap_err();
 }
 
@@ -239,7 +239,7 @@ fn speeds_are_bounded() {
 
 #[test]
 fn unknown_formats_are_skipped_by_their_length() {
-    let vendor = |format| structure(4413 << 12 | format, &[0xff; 5]);
+    let vendor = |format: u32| structure(4413 << 12 | format, &[0xff; 5]);
     let packet = packet_header(1, 64, 4, &PACKET);
     let mut bench = Bench::new();
     let sample = flow_sample(&[vendor(1), structure(2100, &[1; 8]), packet]);
@@ -253,13 +253,13 @@ fn samples_before_a_broken_one_are_kept() {
     let good = flow_sample(&[packet_header(1, 64, 4, &PACKET)]);
     let mut broken = good.clone();
     // The record is longer than its sample.
-    broken[43] += 1;
+    broken[47] += 1;
     let mut bench = Bench::new();
     let fault = bench.send(&datagram(1, &[good.clone(), broken, good.clone()])).unwrap_err();
     assert_eq!(fault, Malformed::Truncated { part: Part::Record, offset: 188, needed: 65, available: 64 });
     assert_eq!((bench.flows.len(), bench.stats().records, bench.stats().malformed), (1, 1, 1));
     // More samples are announced than there are, or fewer.
-    let mut short = datagram(2, &[good.clone()]);
+    let mut short = datagram(2, std::slice::from_ref(&good));
     short[27] = 2;
     bench.send(&short).unwrap_err();
     short[27] = 0;
