@@ -525,4 +525,5 @@ fn octets(payload: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow, and fails then")]
 mod tests;

@@ -19,7 +19,7 @@ use futures_util::{FutureExt, StreamExt};
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::tui::app::{App, Event, Feed, Request};
 use crate::tui::keys::Key;
@@ -30,6 +30,10 @@ use crate::window::Span;
 
 /// At most 15 frames a second, since more cannot be read and a slow line has to carry them.
 const FRAME: Duration = Duration::from_millis(66);
+
+/// A terminal can go without a word: no signal reaches a process that it does not control. A frame would notice, and where
+/// none is drawn for so long, somebody has to look.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// How the screen shall look at first.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,6 +53,8 @@ pub enum Exit {
     /// The terminal is gone. The caller must end the process once everything is stored: a thread of the library that reads
     /// the terminal would otherwise spin on what is left of it.
     Hangup,
+    /// A panic, in whatever thread, gave the terminal back so that its message can be read. The caller must end the process.
+    Panic,
 }
 
 /// Shows the screen until somebody quits it, within a runtime that has timers and I/O enabled. The terminal is as it was
@@ -112,7 +118,10 @@ impl Desk {
     /// Any error in here is the terminal's.
     async fn work(&mut self, signals: &mut Signals) -> io::Result<Exit> {
         loop {
-            let drawing = self.dirty && self.terminal.is_entered();
+            if self.inputs.is_some() && !self.terminal.is_entered() {
+                return Ok(Exit::Panic);
+            }
+            let drawing = self.dirty && self.inputs.is_some();
             tokio::select! {
                 biased;
                 _ = signals.hangup.recv() => return Ok(Exit::Hangup),
@@ -127,6 +136,7 @@ impl Desk {
                     Heard::Request(request) => self.serve(request)?,
                 },
                 changed = self.feeds.changed(), if self.feeding => self.receive(changed.is_ok())?,
+                () = sleep(SILENCE) => if !self.terminal.is_alive() { return Ok(Exit::Hangup) },
             }
         }
     }
@@ -181,7 +191,7 @@ impl Desk {
         let feed = self.feeds.borrow_and_update().clone();
         self.dirty |= self.app.update(Event::Feed(feed)).is_some();
         // A job that was continued in the background and comes to the front is sent no signal.
-        if self.terminal.is_entered() { Ok(()) } else { self.resume() }
+        if self.inputs.is_none() { self.resume() } else { Ok(()) }
     }
 
     /// Stops the process, and every thread with it. SIGSTOP, since SIGTSTP is discarded for a group without a shell.

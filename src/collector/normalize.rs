@@ -167,8 +167,11 @@ fn interface(r: &Registers, logical: Register, physical: Register) -> u32 {
 fn sampling(plan: &Plan, r: &Registers, context: &Context<'_>) -> Sampling {
     if plan.present.has(Register::SamplingInterval) {
         let interval = r.get(Register::SamplingInterval);
-        let rate = interval.saturating_add(r.get(Register::SamplingSpace)) / interval.max(1);
-        let rate = if plan.present.has(Register::SamplingSpace) { rate } else { interval };
+        let rate = if plan.present.has(Register::SamplingSpace) {
+            interval.saturating_add(r.get(Register::SamplingSpace)).checked_div(interval).unwrap_or(0)
+        } else {
+            interval
+        };
         let kind = if plan.is_flow_sampling { SamplingKind::Flow } else { SamplingKind::Packet };
         if let Some(rate) = plausible(rate) {
             return Sampling { rate, kind, source: SamplingSource::Record };

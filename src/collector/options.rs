@@ -142,7 +142,7 @@ impl Reading {
             48 | 302 => self.sampler = number(octets),
             145 => self.template = number(octets),
             10 => self.interface = number(octets),
-            82 => self.name = Some(printable(octets)).filter(|name| !name.is_empty()).or(self.name.take()),
+            82 => self.name = Some(printable(octets)).filter(|name| !name.is_empty()).or_else(|| self.name.take()),
             83 if self.name.is_none() => self.name = Some(printable(octets)).filter(|name| !name.is_empty()),
             _ => {}
         }

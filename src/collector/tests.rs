@@ -496,8 +496,8 @@ proptest! {
         for (kind, octets) in datagrams {
             let payload = match kind {
                 0 => octets,
-                1 => v9(0).set(u16::from(octets.len() as u8 % 2), &octets).set(256, &octets).finish(),
-                _ => ipfix(0).set(2 + u16::from(octets.len() as u8 % 2), &octets).set(256, &octets).finish(),
+                1 => v9(0).set(u16::from(octets.len() % 2 == 0), &octets).set(256, &octets).finish(),
+                _ => ipfix(0).set(2 + u16::from(octets.len() % 2 == 0), &octets).set(256, &octets).finish(),
             };
             let _ = bench.collector.datagram(NOW, sender(1), &payload, &mut bench.flows);
         }
@@ -509,15 +509,15 @@ proptest! {
     /// How an exporter spreads its sets over datagrams changes nothing, and neither does where the template stands.
     #[test]
     fn split_and_order_of_sets_do_not_matter(
-        sizes in proptest::collection::vec(1..5_usize, 1..8),
+        sizes in proptest::collection::vec(1..5_u8, 1..8),
         cut in 0..8_usize,
         template_at in 0..8_usize,
     ) {
         let known = template(256, &[(8, 4), (1, 2)]);
         let sets: Vec<Vec<u8>> = sizes
             .iter()
-            .enumerate()
-            .map(|(set, &n)| (0..n).flat_map(|r| [10, 0, set as u8, r as u8, set as u8, r as u8]).collect())
+            .zip(0..)
+            .map(|(&n, set)| (0..n).flat_map(|r| [10, 0, set, r, set, r]).collect())
             .collect();
         let mut whole = Bench::new();
         let message = sets.iter().fold(ipfix(0).template(&known), |message, set| message.set(256, set));

@@ -36,7 +36,7 @@ pub fn top(out: &mut impl Write, snapshot: &Snapshot, rows: usize) -> io::Result
         .protocols
         .iter()
         .map(|share| {
-            let name = share.protocol.map_or("other".into(), names::protocol_label);
+            let name = share.protocol.map_or_else(|| "other".into(), names::protocol_label);
             let percent = percent(share.tally.counts.bytes, total.counts.bytes);
             let counts = share.tally.counts;
             let rate = rate(snapshot.per_second(counts.bytes));

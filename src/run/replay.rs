@@ -1,6 +1,6 @@
 //! The source thread of a replay: captures through the same collector, at the pace that was asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -64,7 +64,7 @@ impl Replay {
     }
 
     /// Replays one file. A file that ends in the middle gives what stood before, and a warning.
-    fn one(&mut self, path: &PathBuf, capture: &mut Capture, intake: &mut Intake, latest: &mut Timestamp) {
+    fn one(&mut self, path: &Path, capture: &mut Capture, intake: &mut Intake, latest: &mut Timestamp) {
         let bar = self.bar(path, capture.progress().1);
         let mut batch = 0_u32;
         while !self.stop.load(Ordering::Relaxed) {
@@ -105,7 +105,7 @@ impl Replay {
     }
 
     /// A bar where stderr is a terminal and no screen is drawn; indicatif hides itself elsewhere.
-    fn bar(&self, path: &PathBuf, octets: u64) -> ProgressBar {
+    fn bar(&self, path: &Path, octets: u64) -> ProgressBar {
         if !self.progress {
             return ProgressBar::hidden();
         }
@@ -115,11 +115,11 @@ impl Replay {
     }
 }
 
-fn name(path: &PathBuf) -> String {
+fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn told(path: &PathBuf, tally: Tally) {
+fn told(path: &Path, tally: Tally) {
     info!(
         file = %path.display(),
         frames = tally.frames,

@@ -42,7 +42,7 @@ impl Stored {
 
     pub(super) fn run(self, outlets: &Outlets) -> Result<()> {
         let newest = self.history.newest().map_err(|error| told(&error))?;
-        let from = newest.map_or(Timestamp::default(), |key| key.received().plus(-BACK_MS));
+        let from = newest.map_or_else(Timestamp::default, |key| key.received().plus(-BACK_MS));
         let mut after = RowKey::at(from);
         while !self.stop.load(Ordering::Relaxed) {
             let mut flows = Vec::new();

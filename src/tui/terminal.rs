@@ -40,7 +40,7 @@ const SYNC_END: &[u8] = b"\x1b[?2026l";
 
 /// The terminal in raw mode, until it is dropped.
 pub struct Terminal {
-    inner: ratatui::Terminal<CrosstermBackend<FrameWriter<File>>>,
+    inner: ratatui::Terminal<CrosstermBackend<FrameWriter<Tty>>>,
     theme: Theme,
 }
 
@@ -53,7 +53,7 @@ impl Terminal {
         }
         HOOK.call_once(install_hook);
         crossterm::style::force_color_output(true);
-        let writer = FrameWriter::new(output()?, Octets::default());
+        let writer = FrameWriter::new(Tty(output()?), Octets::default());
         take_over()?;
         let inner = ratatui::Terminal::new(CrosstermBackend::new(writer)).inspect_err(|_| restore())?;
         Ok(Self { inner, theme })
@@ -93,6 +93,11 @@ impl Terminal {
 
     pub fn is_entered(&self) -> bool {
         ENTERED.load(Ordering::SeqCst)
+    }
+
+    /// Whether there is still a terminal at the other end.
+    pub fn is_alive(&self) -> bool {
+        rustix::termios::tcgetwinsize(io::stdout().as_fd()).is_ok()
     }
 
     /// Whether this process may write to the terminal, and is not a job in the background.
@@ -151,6 +156,21 @@ impl<W: Write> Write for FrameWriter<W> {
         self.frame.clear();
         written?;
         self.inner.flush()
+    }
+}
+
+/// The terminal while it is ours, and nothing while it is not. `ratatui::Terminal` shows the cursor when it is dropped and
+/// prints to standard error when it cannot, which panics when that is the same terminal and gone; so it never learns.
+#[derive(Debug)]
+struct Tty(File);
+
+impl Write for Tty {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if ENTERED.load(Ordering::SeqCst) { self.0.write(octets) } else { Ok(octets.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

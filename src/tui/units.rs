@@ -51,7 +51,7 @@ impl Units {
     }
 }
 
-/// A number with its prefix and unit. `Display` is for running text, [`Figure::column`] for tables.
+/// A number with its prefix and unit: `38.1 Mb/s`. It never needs more columns than its kind's width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
     number: String,
@@ -78,23 +78,18 @@ impl Figure {
     /// `amount` over `seconds`; below 100 it shows parts of one, since three packets a minute are not none.
     pub fn per_second(amount: u64, seconds: u64, unit: &'static str) -> Self {
         let seconds = u128::from(seconds.max(1));
-        let thousandths = u64::try_from(u128::from(amount) * 1000 / seconds).unwrap_or(u64::MAX);
-        let rounded = three_digits(thousandths);
+        let thousandths = u128::from(amount) * 1000 / seconds;
+        let rounded = three_digits(u64::try_from(thousandths).unwrap_or(u64::MAX));
         let number = match rounded {
-            0 => "0".to_owned(),
-            1..10_000 => {
+            _ if amount == 0 => "0".to_owned(),
+            0..10_000 => {
                 let hundredths = (rounded + 5) / 10;
                 format!("{}.{:02}", hundredths / 100, hundredths % 100)
             }
             10_000..100_000 => format!("{}.{}", rounded / 1000, rounded / 100 % 10),
-            _ => return Self::whole(u64::try_from(u128::from(amount) / seconds).unwrap_or(u64::MAX), unit),
+            _ => return Self::whole(u64::try_from((thousandths + 500) / 1000).unwrap_or(u64::MAX), unit),
         };
         Self { number, prefix: String::new(), unit }
-    }
-
-    /// Right-aligned, with room for a prefix also where there is none, so that digits and units stand in columns.
-    pub fn column(&self) -> String {
-        format!("{:>4} {:1}{}", self.number, self.prefix, self.unit)
     }
 
     fn whole(amount: u64, unit: &'static str) -> Self {
@@ -114,7 +109,7 @@ impl Figure {
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = if self.prefix.is_empty() && self.unit.is_empty() { "" } else { " " };
-        write!(f, "{}{gap}{}{}", self.number, self.prefix, self.unit)
+        f.pad(&format!("{}{gap}{}{}", self.number, self.prefix, self.unit))
     }
 }
 

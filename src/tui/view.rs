@@ -39,7 +39,7 @@ pub fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     header::render(buf, places.header, app, theme);
     if let Some(notice) = app.notice() {
         let part = Part::new(notice, theme.notice(), 0);
-        text::line(buf, places.notice, vec![part], Vec::new(), 0, theme);
+        text::line(buf, text::inset(places.notice), vec![part], Vec::new(), 0, theme);
     }
     match (app.screen(), app.stage()) {
         (Screen::Help, _) => help::render(buf, places.body, app, theme),
@@ -59,7 +59,7 @@ pub fn room(area: Rect, app: &App) -> Event {
     let places = Places::new(area, app);
     Event::Room {
         rows: conversations::room(places.conversations, places.frame, app),
-        help_hidden: help::lines(places.body).len().saturating_sub(usize::from(places.body.height)),
+        help_hidden: help::hidden(places.body),
     }
 }
 
@@ -166,7 +166,7 @@ fn panel(buf: &mut Buffer, area: Rect, frame: Frame, title: &str, aside: &str, t
         }
         Frame::Bare => return area,
     };
-    let heading = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: 1, ..area };
+    let heading = Rect { x: area.x + 2.min(area.width), width: area.width.saturating_sub(4), height: 1, ..area };
     let mut right = Vec::new();
     if !aside.is_empty() {
         right.push(Part::new(format!(" {aside} "), theme.plain(), 1));

@@ -2,4 +2,7 @@
 
 mod corpus;
 mod golden;
+mod program;
+mod pty;
 mod support;
+mod tidy;

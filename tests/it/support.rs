@@ -8,27 +8,27 @@ use flowglass::collector::{Collector, Limits};
 use flowglass::flow::FlowRecord;
 
 /// The folder of the package.
-pub fn package() -> PathBuf {
+pub(crate) fn package() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// What a capture holds.
 #[derive(Debug, Default)]
-pub struct Decoded {
-    pub flows: Vec<FlowRecord>,
-    pub health: Health,
+pub(crate) struct Decoded {
+    pub(crate) flows: Vec<FlowRecord>,
+    pub(crate) health: Health,
     /// What each datagram that was not decoded suffered from.
-    pub faults: Vec<String>,
+    pub(crate) faults: Vec<String>,
 }
 
 impl Decoded {
     /// Sums one account over all exporters.
-    pub fn sum(&self, of: fn(&flowglass::collector::stats::ExporterStats) -> u64) -> u64 {
+    pub(crate) fn sum(&self, of: fn(&flowglass::collector::stats::ExporterStats) -> u64) -> u64 {
         self.health.exporters.iter().map(of).sum()
     }
 
     /// Bytes and packets of the forward direction.
-    pub fn counts(&self) -> (u64, u64) {
+    pub(crate) fn counts(&self) -> (u64, u64) {
         let forward = self.flows.iter().filter(|flow| !flow.reverse);
         forward
             .fold((0, 0), |(b, p), flow| (b.saturating_add(flow.counts.bytes), p.saturating_add(flow.counts.packets)))
@@ -36,7 +36,7 @@ impl Decoded {
 }
 
 /// Decodes the datagrams of a capture that go to one of `ports`; all of them where none is named.
-pub fn decode(path: &Path, ports: &[u16]) -> Decoded {
+pub(crate) fn decode(path: &Path, ports: &[u16]) -> Decoded {
     let mut capture = Capture::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut collector = Collector::new(Limits::default());
     let mut decoded = Decoded::default();

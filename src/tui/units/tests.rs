@@ -38,16 +38,16 @@ fn rates_show_parts_of_one() {
 }
 
 #[test]
-fn columns_never_change_their_width() {
+fn nothing_is_wider_than_its_column() {
     let powers = (0..20).map(|digits| 10_u64.pow(digits));
     let amounts = powers.flat_map(|power| [power.saturating_sub(1), power, power + power / 2]).chain([0, u64::MAX]);
     for amount in amounts {
-        assert_eq!(Figure::bytes(amount).column().len(), Figure::BYTES_WIDTH, "{amount}");
-        assert_eq!(Figure::count(amount).column().len(), Figure::COUNT_WIDTH, "{amount}");
+        assert!(Figure::bytes(amount).to_string().len() <= Figure::BYTES_WIDTH, "{amount}");
+        assert!(Figure::count(amount).to_string().len() <= Figure::COUNT_WIDTH, "{amount}");
         for seconds in [1, 7, 60, 3600, u64::MAX] {
             for units in [Units::Bits, Units::Bytes, Units::Packets] {
                 let tally = Tally { counts: Counts { bytes: amount, packets: amount }, flows: 1 };
-                assert_eq!(units.rate(tally, seconds).column().len(), Figure::RATE_WIDTH, "{amount} in {seconds} s");
+                assert!(units.rate(tally, seconds).to_string().len() <= Figure::RATE_WIDTH, "{amount} in {seconds} s");
             }
         }
     }
@@ -70,4 +70,10 @@ fn parts_and_times() {
     assert_eq!(duration(273_600_000), "3 d 4 h");
     assert_eq!(clock(Timestamp(0), 7200), "02:00:00");
     assert_eq!(clock(Timestamp(-1), 0), "23:59:59");
+}
+
+#[test]
+fn figures_stand_right_aligned() {
+    assert_eq!(format!("{:>9}", Figure::per_second(412, 1, "b/s")), "  412 b/s");
+    assert_eq!(format!("{:>7}", Figure::count(1_730)), " 1.73 k");
 }

@@ -71,7 +71,7 @@ impl Column {
             Self::Service => 10,
             Self::Rate | Self::Recent => Figure::RATE_WIDTH,
             Self::Total => Figure::BYTES_WIDTH,
-            // The heading, and a mark behind it.
+            // The heading, and a mark before it.
             Self::Packets | Self::Flows => 8,
         }
     }
@@ -213,7 +213,7 @@ fn headings(buf: &mut Buffer, area: Rect, columns: &Columns, app: &App, theme: T
         let mark = if sorted == Some(column) { theme.sorted() } else { "" };
         match column {
             Column::Recent if width < 9 => "10 s".to_owned(),
-            _ => format!("{}{mark}", column.heading()),
+            _ => format!("{mark}{}", column.heading()),
         }
     });
 }
@@ -245,7 +245,7 @@ fn cell(row: &Conversation, column: Column, width: usize, app: &App, theme: Them
         Column::Source => text::cut_middle(&row.key.src_ip.to_string(), width, theme),
         Column::Destination => text::cut_middle(&row.key.dst_ip.to_string(), width, theme),
         Column::Service => service(row.key),
-        Column::Recent => app.units().rate(row.recent, 10.min(app.snapshot().seconds)).column(),
+        Column::Recent => app.units().rate(row.recent, 10.min(app.snapshot().seconds)).to_string(),
         Column::Rate | Column::Total | Column::Packets | Column::Flows => figure(row.tally, column, app),
     }
 }
@@ -260,10 +260,10 @@ fn beyond_cell(beyond: usize, rest: Tally, column: Column, app: &App, theme: The
 
 fn figure(tally: Tally, column: Column, app: &App) -> String {
     match column {
-        Column::Packets => Figure::count(tally.counts.packets).column(),
-        Column::Flows => Figure::count(tally.flows).column(),
-        Column::Total => Figure::bytes(tally.counts.bytes).column(),
-        _ => app.units().rate(tally, app.snapshot().seconds).column(),
+        Column::Packets => Figure::count(tally.counts.packets).to_string(),
+        Column::Flows => Figure::count(tally.flows).to_string(),
+        Column::Total => Figure::bytes(tally.counts.bytes).to_string(),
+        _ => app.units().rate(tally, app.snapshot().seconds).to_string(),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn account(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let style = if totals.lost == 0 { theme.plain() } else { theme.alarm() };
     parts.push(Part::new(format!("lost {}", Figure::count(totals.lost)), style, 1));
     parts.extend(storage(app, theme));
-    text::line(buf, area, parts, Vec::new(), 3, theme);
+    text::line(buf, text::inset(area), parts, Vec::new(), 3, theme);
 }
 
 /// A share of datagrams, or nothing to speak of yet.
@@ -73,5 +73,5 @@ pub(super) fn keys(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let parts = |texts: Vec<String>, from: u8| {
         (from..).zip(texts).map(|(rank, text)| Part::new(text, theme.dim(), rank)).collect::<Vec<_>>()
     };
-    text::line(buf, area, parts(left, 2), parts(right, 0), 2, theme);
+    text::line(buf, text::inset(area), parts(left, 2), parts(right, 0), 2, theme);
 }

@@ -32,90 +32,111 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
     if area.height <= 1 {
         return one_line(buf, area, snapshot, units, theme);
     }
-    let (now, seconds) = header::lately(snapshot);
     let title = format!("Traffic, last {}", snapshot.span.label());
-    let average = units.rate(snapshot.total, snapshot.seconds);
-    let now = units.rate(now, seconds);
     if matches!(frame, Frame::Boxed) {
-        let columns = columns(snapshot, usize::from(area.width).saturating_sub(SCALE + 4));
-        let aside = format!("now {now}   average {average}   peak {}", units.rate(peak(&columns, units), 1));
+        let columns = fitting(snapshot, usize::from(area.width).saturating_sub(SCALE + 4));
+        let [now, average, peak] = figures(snapshot, &columns, units);
+        let aside = match area.width {
+            100.. => format!("now {now}   average {average}   peak {peak}"),
+            _ => format!("now {now}   peak {peak}"),
+        };
         let inner = panel(buf, area, frame, &title, &aside, theme);
-        let top = scale(&columns, units);
-        let height = usize::from(inner.height);
-        for (y, value) in [(0, top), (height / 2, top / 2), (height.saturating_sub(1), 0)] {
-            let label = Figure::per_second(value, 1, units.label()).column();
-            text::put(buf, inner, 1, y, &label, theme.dim(), theme);
-        }
-        let chart = Rect { x: inner.x + 11, width: inner.width.saturating_sub(12), ..inner };
-        return bars(buf, chart, &columns, units, top, theme);
+        return scaled(buf, inner, &columns, units, theme);
     }
     let inner = panel(buf, area, frame, &title, "", theme);
     let legend = 4 + 2 + Figure::RATE_WIDTH + 1;
-    let columns = columns(snapshot, usize::from(inner.width).saturating_sub(legend + 3));
+    let columns = fitting(snapshot, usize::from(inner.width).saturating_sub(legend + 3));
     let drawn = columns.len();
     let chart = Rect { x: inner.x + 1.min(inner.width), width: inner.width.saturating_sub(1), ..inner };
-    bars(buf, chart, &columns, units, scale(&columns, units), theme);
-    let peak = units.rate(peak(&columns, units), 1);
-    for (y, (label, figure)) in [("now", now), ("avg", average), ("peak", peak)].into_iter().enumerate() {
+    bars(buf, chart, &columns, units, highest(&columns, units), theme);
+    let figures = figures(snapshot, &columns, units);
+    for (y, (label, figure)) in ["now", "avg", "peak"].into_iter().zip(figures).enumerate() {
         text::put(buf, inner, drawn + 3, y, &format!("{label:4}"), theme.dim(), theme);
-        text::put(buf, inner, drawn + 8, y, &figure.column(), theme.plain(), theme);
+        text::put(buf, inner, drawn + 8, y, &format!("{figure:>9}"), theme.plain(), theme);
     }
+}
+
+/// With a scale at the left.
+fn scaled(buf: &mut Buffer, area: Rect, columns: &[Tally], units: Units, theme: Theme) {
+    let top = round_top(highest(columns, units));
+    let height = usize::from(area.height);
+    for (y, value) in [(0, top), (height / 2, top / 2), (height.saturating_sub(1), 0)] {
+        let label = Figure::per_second(value, 1, units.label());
+        text::put(buf, area, 1, y, &format!("{label:>9}"), theme.dim(), theme);
+    }
+    let left = 11.min(area.width);
+    let chart = Rect { x: area.x + left, width: area.width - left, ..area };
+    bars(buf, chart, columns, units, top, theme);
 }
 
 fn one_line(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, theme: Theme) {
-    let columns = columns(snapshot, usize::from(area.width).saturating_sub(Figure::RATE_WIDTH + 1));
-    let peak = units.rate(peak(&columns, units), 1);
-    bars(buf, area, &columns, units, scale(&columns, units), theme);
+    let columns = fitting(snapshot, usize::from(area.width).saturating_sub(Figure::RATE_WIDTH + 1));
+    bars(buf, area, &columns, units, highest(&columns, units), theme);
+    let [_, _, peak] = figures(snapshot, &columns, units);
     let text = if columns.len() + 25 <= usize::from(area.width) {
         format!("{}, peak {peak}", snapshot.span.label())
     } else {
-        peak.column()
+        format!("{peak:>9}")
     };
-    let rest = Rect { x: area.x + u16::try_from(columns.len()).unwrap_or(0).min(area.width), ..area };
-    let rest = Rect { width: area.right().saturating_sub(rest.x), ..rest };
+    let left = u16::try_from(columns.len()).unwrap_or(0).min(area.width);
+    let rest = Rect { x: area.x + left, width: area.width - left, ..area };
     text::line(buf, rest, Vec::new(), vec![Part::new(text, theme.plain(), 0)], 0, theme);
 }
 
-/// A column: what its seconds brought on average, in each second.
-fn columns(snapshot: &Snapshot, room: usize) -> Vec<Tally> {
-    let Some(wanted) = WIDTHS.into_iter().find(|&columns| columns <= room) else { return Vec::new() };
+/// Now, on average and at the peak. Now is a mean of ten seconds, so the peak is the highest of those and of what is drawn.
+fn figures(snapshot: &Snapshot, drawn: &[Tally], units: Units) -> [Figure; 3] {
+    let (now, seconds) = header::lately(snapshot);
+    let tens = usize::try_from(snapshot.span.seconds() / 10).unwrap_or(1);
+    let current = units.measure(per_second(now, seconds));
+    let peak = highest(&columns(snapshot, tens), units).max(highest(drawn, units)).max(current);
+    let average = units.rate(snapshot.total, snapshot.seconds);
+    [units.rate(now, seconds), average, Figure::per_second(peak, 1, units.label())]
+}
+
+/// As many columns as there is room for.
+fn fitting(snapshot: &Snapshot, room: usize) -> Vec<Tally> {
+    let count = WIDTHS.into_iter().find(|&columns| columns <= room).unwrap_or(0);
+    columns(snapshot, count)
+}
+
+/// So many columns: what the seconds of each brought on average, in each second.
+fn columns(snapshot: &Snapshot, count: usize) -> Vec<Tally> {
     let span = snapshot.span.seconds();
-    let count = i64::try_from(wanted).unwrap_or(1);
-    if span <= count {
-        let times = usize::try_from(count / span).unwrap_or(1);
+    let wanted = i64::try_from(count).unwrap_or(1);
+    if span <= wanted {
+        let times = usize::try_from(wanted / span).unwrap_or(1);
         return snapshot.series.iter().flat_map(|&second| std::iter::repeat_n(second, times)).collect();
     }
-    let step = span / count;
+    let step = span / wanted.max(1);
     let over = snapshot.at.0.div_euclid(1000) - 1;
     let last = over.div_euclid(step);
-    let mut sums = vec![(Tally::default(), 0_u64); wanted];
+    let mut sums = vec![(Tally::default(), 0_u64); count];
     for (ago, second) in (0_i64..).zip(snapshot.series.iter().rev()) {
         let behind = usize::try_from(last - (over - ago).div_euclid(step)).unwrap_or(0);
-        let Some((sum, seconds)) = wanted.checked_sub(behind + 1).and_then(|at| sums.get_mut(at)) else { break };
+        let Some((sum, seconds)) = count.checked_sub(behind + 1).and_then(|at| sums.get_mut(at)) else { break };
         sum.counts.add(second.counts);
-        sum.flows = sum.flows.saturating_add(second.flows);
         *seconds += 1;
     }
     sums.into_iter().map(|(sum, seconds)| per_second(sum, seconds)).collect()
 }
 
+/// Bytes and packets alone, which is what graphs show.
 const fn per_second(mut sum: Tally, seconds: u64) -> Tally {
     let seconds = if seconds == 0 { 1 } else { seconds };
     sum.counts.bytes /= seconds;
     sum.counts.packets /= seconds;
-    sum.flows /= seconds;
     sum
 }
 
-fn peak(columns: &[Tally], units: Units) -> Tally {
-    columns.iter().copied().max_by_key(|&column| units.measure(column)).unwrap_or_default()
+fn highest(columns: &[Tally], units: Units) -> u64 {
+    columns.iter().map(|&column| units.measure(column)).max().unwrap_or(0)
 }
 
 /// The top of the scale: the next of 1, 2 or 5 times a power of ten, so that it rarely moves.
-fn scale(columns: &[Tally], units: Units) -> u64 {
-    let peak = units.measure(peak(columns, units)).max(1);
-    let power = 10_u64.pow(peak.ilog10());
-    [1, 2, 5, 10].into_iter().map(|times| power.saturating_mul(times)).find(|&top| peak <= top).unwrap_or(u64::MAX)
+fn round_top(highest: u64) -> u64 {
+    let highest = highest.max(1);
+    let power = 10_u64.pow(highest.ilog10());
+    [1, 2, 5, 10].into_iter().map(|times| power.saturating_mul(times)).find(|&top| highest <= top).unwrap_or(u64::MAX)
 }
 
 fn bars(buf: &mut Buffer, area: Rect, columns: &[Tally], units: Units, top: u64, theme: Theme) {

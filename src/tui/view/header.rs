@@ -22,16 +22,12 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     }
     let (now, seconds) = lately(app.snapshot());
     let mut right = vec![
-        Part::new(app.units().rate(now, seconds).column(), theme.strong(), 0),
-        Part::new(
-            format!("{} flows/s", Figure::per_second(now.flows, seconds, "").column().trim_end()),
-            theme.plain(),
-            4,
-        ),
+        Part::new(format!("{:>9}", app.units().rate(now, seconds)), theme.strong(), 0),
+        Part::new(format!("{:>6} flows/s", Figure::per_second(now.flows, seconds, "")), theme.plain(), 4),
     ];
     right.extend(losses(app, theme));
     right.push(Part::new(units::clock(app.feed().now, app.feed().utc_offset_s), theme.dim(), 3));
-    text::line(buf, area, left, right, 2, theme);
+    text::line(buf, text::inset(area), left, right, 2, theme);
 }
 
 fn badge(app: &App, theme: Theme) -> Vec<Part> {

@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 
 use crate::tui::app::App;
 use crate::tui::keys::KEYS;
-use crate::tui::view::text;
 use crate::tui::view::theme::Theme;
+use crate::tui::view::{Frame, panel, text};
 
 /// The words on screen that are not plain.
 const WORDS: &[(&str, &str)] = &[
@@ -23,18 +23,29 @@ const WORDS: &[(&str, &str)] = &[
 const NAME: usize = 16;
 
 pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
-    for (y, line) in lines(area).iter().skip(app.help_offset()).take(usize::from(area.height)).enumerate() {
+    let lines = lines(area);
+    let room = usize::from(area.height.saturating_sub(1));
+    let first = app.help_offset().min(hidden(area));
+    let last = lines.len().min(first + room);
+    let aside = format!("{}-{last} of {}", first + 1, lines.len());
+    let inner = panel(buf, area, Frame::Ruled, "Help", &aside, theme);
+    for (y, line) in lines.iter().skip(first).take(room).enumerate() {
         match line {
-            Line::Heading(text) => text::put(buf, area, 1, y, text, theme.strong(), theme),
+            Line::Heading(text) => text::put(buf, inner, 1, y, text, theme.strong(), theme),
             Line::Entry(name, text) => {
-                text::put(buf, area, 3, y, name, theme.plain(), theme);
-                text::put(buf, area, 3 + NAME, y, text, theme.dim(), theme);
+                text::put(buf, inner, 1, y, name, theme.plain(), theme);
+                text::put(buf, inner, 1 + NAME, y, text, theme.dim(), theme);
             }
         }
     }
 }
 
-pub(super) enum Line {
+/// How many lines do not fit.
+pub(super) fn hidden(area: Rect) -> usize {
+    lines(area).len().saturating_sub(usize::from(area.height.saturating_sub(1)))
+}
+
+enum Line {
     /// Empty for a blank line.
     Heading(&'static str),
     /// The name is empty where the text goes on.
@@ -42,13 +53,13 @@ pub(super) enum Line {
 }
 
 /// The whole help for a screen this wide.
-pub(super) fn lines(area: Rect) -> Vec<Line> {
-    let mut lines = vec![Line::Heading("Keys")];
+fn lines(area: Rect) -> Vec<Line> {
+    let mut lines = Vec::new();
     for binding in KEYS {
         entry(&mut lines, &binding.key_names(), binding.help, area);
     }
     lines.push(Line::Heading(""));
-    lines.push(Line::Heading("Words"));
+    lines.push(Line::Heading("What the words mean"));
     for (word, meaning) in WORDS {
         entry(&mut lines, word, meaning, area);
     }
@@ -56,7 +67,7 @@ pub(super) fn lines(area: Rect) -> Vec<Line> {
 }
 
 fn entry(lines: &mut Vec<Line>, name: &str, text: &str, area: Rect) {
-    let width = usize::from(area.width).saturating_sub(3 + NAME + 1);
+    let width = usize::from(area.width).saturating_sub(1 + NAME + 1);
     let mut name = name;
     for text in text::wrap(text, width, 0) {
         lines.push(Line::Entry(std::mem::take(&mut name).to_owned(), text));

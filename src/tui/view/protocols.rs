@@ -36,7 +36,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         text::put(buf, inner, 12, y, &format!("{:>7}", units::percent(part, whole, 1)), theme.plain(), theme);
         text::put(buf, inner, TEXT, y, &filled(part, whole, bar, theme), theme.traffic(), theme);
         if shows_rate {
-            let rate = app.units().rate(share.tally, snapshot.seconds).column();
+            let rate = format!("{:>9}", app.units().rate(share.tally, snapshot.seconds));
             text::put(buf, inner, width - 1 - Figure::RATE_WIDTH, y, &rate, theme.plain(), theme);
         }
     }
@@ -50,7 +50,7 @@ fn one_line(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         let percent = units::percent(app.units().measure(share.tally), whole, 1);
         parts.push(Part::new(format!("{} {percent}", label(share)), theme.plain(), rank));
     }
-    text::line(buf, area, parts, Vec::new(), 3, theme);
+    text::line(buf, text::inset(area), parts, Vec::new(), 3, theme);
 }
 
 fn label(share: &ProtocolShare) -> String {

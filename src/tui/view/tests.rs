@@ -1,12 +1,15 @@
-use ratatui::backend::TestBackend;
+use std::sync::Arc;
+
+use ratatui::backend::{Backend, TestBackend};
 use ratatui::style::{Color, Modifier};
 
 use super::*;
-use crate::tui::app::{Feed, Request, Source, StorageView};
+use crate::collector::stats::{Health, Totals};
+use crate::tui::app::{Feed, Source, StorageView};
 use crate::tui::canned;
 use crate::tui::keys::Key;
 use crate::tui::units::Units;
-use crate::window::Span;
+use crate::window::{Limits, Span, Window};
 
 const COLOR: Theme = Theme { color: true, ascii: false };
 
@@ -36,30 +39,212 @@ fn picture(feed: Feed, keys: &[Key], (width, height): (u16, u16), theme: Theme) 
 
 fn text(buf: &Buffer) -> String {
     let mut backend = TestBackend::new(buf.area.width, buf.area.height);
-    let mut text = String::new();
     let cells = buf.content.iter().enumerate().map(|(i, cell)| {
         let (x, y) = buf.pos_of(i);
         (x, y, cell)
     });
-    ratatui::backend::Backend::draw(&mut backend, cells).unwrap();
-    for line in backend.to_string().lines() {
-        text.push_str(line.trim_matches('"').trim_end());
-        text.push('\n');
-    }
-    text
+    backend.draw(cells).unwrap();
+    let lines: Vec<_> = backend.to_string().lines().map(|line| line.trim_matches('"').trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// The three colours a cell can have, of all cells.
+fn colors(buf: &Buffer) -> impl Iterator<Item = Color> {
+    buf.content.iter().flat_map(|cell| [cell.fg, cell.bg])
 }
 
 #[test]
-fn look() {
-    for size in [(120, 40), (80, 24), (40, 10), (170, 45), (100, 28), (60, 16)] {
-        println!("== {size:?}\n{}", picture(canned::feed(Span::Minute), &[Key::Down, Key::Down], size, COLOR));
+fn main_view() {
+    for (width, height) in [(40, 10), (80, 24), (120, 40)] {
+        let picture = picture(canned::feed(Span::Minute), &[Key::Down], (width, height), COLOR);
+        insta::assert_snapshot!(format!("main_{width}x{height}"), picture);
     }
-    println!(
-        "{}",
-        picture(canned::feed(Span::FiveMinutes), &[Key::Char(' ')], (120, 40), Theme { ascii: true, color: true })
-    );
-    println!("{}", picture(canned::silent(), &[], (120, 40), COLOR));
-    println!("{}", picture(canned::silent(), &[], (80, 24), COLOR));
-    println!("{}", picture(canned::silent(), &[], (40, 10), COLOR));
-    println!("{}", picture(canned::silent(), &[Key::Char('?')], (80, 24), COLOR));
+}
+
+#[test]
+fn other_views() {
+    let ascii = Theme { color: false, ascii: true };
+    insta::assert_snapshot!("help_80x24", picture(canned::feed(Span::Minute), &[Key::Char('?')], (80, 24), COLOR));
+    insta::assert_snapshot!("silent_80x24", picture(canned::silent(), &[], (80, 24), COLOR));
+    insta::assert_snapshot!("silent_120x40", picture(canned::silent(), &[], (120, 40), COLOR));
+    insta::assert_snapshot!("frozen_80x24", picture(canned::feed(Span::Hour), &[Key::Char(' ')], (80, 24), COLOR));
+    insta::assert_snapshot!("ascii_120x40", picture(canned::feed(Span::FiveMinutes), &[], (120, 40), ascii));
+    insta::assert_snapshot!("ascii_80x24", picture(canned::feed(Span::TenSeconds), &[], (80, 24), ascii));
+}
+
+#[test]
+fn says_what_came_instead_of_flows() {
+    let mut health = Health { totals: canned::totals(), sockets: vec![canned::socket(2)], exporters: Vec::new() };
+    health.totals = Totals {
+        datagrams: 14,
+        decoded: 9,
+        waiting: 3,
+        foreign: 4,
+        malformed: 1,
+        last_foreign: Some(("192.168.1.66:6343".parse().unwrap(), 0)),
+        ..Totals::default()
+    };
+    let mut exporter = canned::exporter(canned::address("192.168.1.1"));
+    exporter.datagrams = 9;
+    exporter.templates = 1;
+    exporter.waiting = 3;
+    health.exporters = vec![exporter];
+    let feed = Feed { health: Arc::new(health), ..canned::silent() };
+    insta::assert_snapshot!("no_flows_80x24", picture(feed, &[], (80, 24), COLOR));
+}
+
+#[test]
+fn says_what_is_wrong() {
+    let mut feed = canned::feed(Span::Minute);
+    let totals = Totals { lost: 1_204, malformed: 2, ..canned::totals() };
+    feed.health = Arc::new(Health { totals, sockets: vec![canned::socket(17)], exporters: canned::exporters() });
+    feed.storage = Some(StorageView { failing: Some("disk full".to_owned()), ..canned::storage() });
+    feed.notice = Some("another collector owns the database".to_owned());
+    let mut app = app(feed, &[]);
+    let buf = draw(&mut app, 120, 40, COLOR);
+    let alarms: Vec<_> = (0..40).filter(|&y| (0..120).any(|x| buf[(x, y)].fg == Color::Red)).collect();
+    assert_eq!(alarms, [0, 38]);
+    let picture = text(&buf);
+    let lines: Vec<_> = picture.lines().collect();
+    assert!(lines[0].contains("lost 1.20 k  kernel dropped 17  malformed 2"), "{}", lines[0]);
+    assert!(lines[1].contains("another collector owns the database"), "{}", lines[1]);
+    assert!(lines[38].contains("not flushed: disk full"), "{}", lines[38]);
+}
+
+#[test]
+fn a_healthy_screen_is_never_red() {
+    let mut app = app(canned::feed(Span::Minute), &[]);
+    assert!(colors(&draw(&mut app, 120, 40, COLOR)).all(|color| color != Color::Red));
+}
+
+#[test]
+fn no_size_is_too_small() {
+    let mut apps = [
+        app(canned::feed(Span::Minute), &[Key::Down]),
+        app(canned::feed(Span::TenSeconds), &[Key::Char(' '), Key::Char('+'), Key::Char('u')]),
+        app(canned::feed(Span::Hour), &[Key::Char('s'), Key::End]),
+        app(canned::feed(Span::Minute), &[Key::Char('?'), Key::End]),
+        app(canned::silent(), &[]),
+        app(Feed::default(), &[]),
+    ];
+    for app in &mut apps {
+        for height in 1..=40 {
+            for width in 1..=120 {
+                draw(app, width, height, COLOR);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_rate_and_the_account_stay_on_small_screens() {
+    let rate = |size| picture(canned::feed(Span::Minute), &[], size, COLOR).contains("696 Mb/s");
+    assert!(rate((9, 1)));
+    assert!(rate((40, 1)));
+    assert!(rate((20, 5)));
+    assert!(picture(canned::feed(Span::Minute), &[], (20, 5), COLOR).contains("lost 0"));
+    assert!(picture(canned::feed(Span::Minute), &[], (20, 8), COLOR).ends_with("? help  q quit"));
+}
+
+#[test]
+fn every_line_of_the_table_is_as_wide_as_the_screen() {
+    for width in 40..=240 {
+        let picture = picture(canned::feed(Span::Minute), &[], (width, 20), COLOR);
+        let heading = picture.lines().find(|line| line.contains("source")).unwrap();
+        let margin = usize::from(60 <= width);
+        assert_eq!(heading.chars().count(), usize::from(width) - margin, "{heading}");
+    }
+}
+
+#[test]
+fn the_sorted_column_is_shown_before_others() {
+    let heading = |keys: &[Key]| {
+        let picture = picture(canned::feed(Span::Minute), keys, (80, 24), COLOR);
+        picture.lines().find(|line| line.contains("source")).unwrap().to_owned()
+    };
+    assert!(heading(&[]).contains("▼total"));
+    assert!(!heading(&[]).contains("flows"));
+    assert!(heading(&[Key::Char('S')]).contains("▼flows"));
+    assert!(heading(&[Key::Char('s')]).contains("▼packets"));
+}
+
+#[test]
+fn the_selected_row_alone_is_reversed() {
+    let mut app = app(canned::feed(Span::Minute), &[Key::Down, Key::Down]);
+    for theme in [COLOR, Theme::default()] {
+        let buf = draw(&mut app, 80, 24, theme);
+        let reversed: Vec<_> = (0..24).filter(|&y| buf[(5, y)].modifier.contains(Modifier::REVERSED)).collect();
+        assert_eq!(reversed, [8]);
+    }
+}
+
+#[test]
+fn rows_below_the_last_page_are_counted_and_summed() {
+    let picture = picture(canned::feed(Span::Minute), &[Key::End], (80, 24), COLOR);
+    assert!(picture.contains("318-330 of 330"), "{picture}");
+    assert!(!picture.contains("more"));
+}
+
+/// Names come from files and from the network.
+fn hostile() -> Feed {
+    let nasty = "\u{1b}[2J\u{1b}]0;x\u{7}\u{202e}abc\u{200b}\u{9b}31m\r\n日本\u{301}";
+    let mut feed = canned::feed(Span::Minute);
+    feed.source = Source::Replay { file: nasty.to_owned(), done: false };
+    feed.notice = Some(nasty.to_owned());
+    feed.storage = Some(StorageView { failing: Some(nasty.to_owned()), path: nasty.to_owned(), ..canned::storage() });
+    feed
+}
+
+#[test]
+fn nothing_moves_the_cursor() {
+    let silent = Feed { snapshot: Arc::default(), health: Arc::default(), ..hostile() };
+    for feed in [hostile(), silent] {
+        let mut app = app(feed, &[]);
+        for width in [20, 80, 160] {
+            let buf = draw(&mut app, width, 24, COLOR);
+            for cell in &buf.content {
+                let turning = |letter: char| matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+                assert!(!cell.symbol().chars().any(|letter| letter.is_control() || turning(letter)), "{cell:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_color_there_is_none() {
+    for feed in [hostile(), canned::silent()] {
+        let mut app = app(feed, &[Key::Down, Key::Char(' ')]);
+        let theme = Theme::default();
+        assert!(colors(&draw(&mut app, 120, 40, theme)).all(|color| color == Color::Reset));
+    }
+}
+
+#[test]
+fn ascii_is_ascii() {
+    let theme = Theme { color: true, ascii: true };
+    for feed in [hostile(), canned::feed(Span::Minute), canned::silent()] {
+        for keys in [&[][..], &[Key::Down, Key::Char(' ')], &[Key::Char('?')]] {
+            for size in [(40, 10), (80, 24), (120, 40)] {
+                let picture = picture(feed.clone(), keys, size, theme);
+                assert!(picture.is_ascii(), "{picture}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_column_that_is_complete_keeps_its_height() {
+    let heights = |later_s: i64| {
+        let mut window = Window::new(Limits::default());
+        canned::flows().iter().for_each(|flow| window.record(flow));
+        let now = canned::NOW.plus(later_s * 1000);
+        let snapshot = Arc::new(window.snapshot(Span::FiveMinutes, now));
+        let picture = picture(Feed { snapshot, now, ..canned::feed(Span::Minute) }, &[], (40, 10), COLOR);
+        picture.lines().nth(1).unwrap().chars().take(30).collect::<String>()
+    };
+    // Ten seconds a column: 40 s later the same columns stand four further left.
+    let (now, later) = (heights(0), heights(40));
+    let moved: String = now.chars().skip(4).collect();
+    assert!(later.starts_with(&moved), "{now}\n{later}");
+    assert_ne!(now, later);
 }

@@ -23,15 +23,18 @@ impl Part {
     }
 }
 
-/// Draws `left` from the left and `right` up to the right edge of the first line of `area`, with one column free at both
-/// ends where there is room, and drops parts until they fit.
+/// `area` with one column free at both ends, where there is room for that.
+pub(super) fn inset(area: Rect) -> Rect {
+    let margin = u16::from(30 <= area.width);
+    Rect { x: area.x + margin, width: area.width - 2 * margin, ..area }
+}
+
+/// Draws `left` from the left and `right` up to the right edge of the first line of `area`, and drops parts until they fit.
 pub(super) fn line(buf: &mut Buffer, area: Rect, mut left: Vec<Part>, mut right: Vec<Part>, gap: usize, theme: Theme) {
     if area.is_empty() {
         return;
     }
-    let width = usize::from(area.width);
-    let margin = usize::from(30 <= width);
-    let room = width - 2 * margin;
+    let room = usize::from(area.width);
     while room < length(&left, gap) + length(&right, gap) + if right.is_empty() { 0 } else { gap } {
         let Some(rank) = left.iter().chain(&right).map(|part| part.rank).max().filter(|_| 1 < left.len() + right.len())
         else {
@@ -42,9 +45,8 @@ pub(super) fn line(buf: &mut Buffer, area: Rect, mut left: Vec<Part>, mut right:
             parts.remove(at);
         }
     }
-    let start = margin + room.saturating_sub(length(&right, gap));
-    draw(buf, area, margin, &left, gap, theme);
-    draw(buf, area, if left.is_empty() { margin } else { start }, &right, gap, theme);
+    draw(buf, area, 0, &left, gap, theme);
+    draw(buf, area, room.saturating_sub(length(&right, gap)), &right, gap, theme);
 }
 
 fn length(parts: &[Part], gap: usize) -> usize {

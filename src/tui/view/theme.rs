@@ -77,7 +77,7 @@ impl Theme {
 
     /// Marks the column that rows are sorted by.
     pub const fn sorted(self) -> &'static str {
-        if self.ascii { "v" } else { "▼" }
+        if self.ascii { "*" } else { "▼" }
     }
 
     /// Fillings of a cell from below, the last one full.

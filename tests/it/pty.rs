@@ -1,0 +1,203 @@
+//! The program in a real pseudo-terminal, looked at through a screen model: it waits for what it wants to see, never for
+//! a time, and the terminal is as before when the program has ended, however it ended.
+
+use std::env;
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::process::Command;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use flowglass::tui::terminal::Terminal;
+use flowglass::tui::view::Theme;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// Longer than anything here takes on a busy machine; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program in a terminal of its own.
+struct Session {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    screen: Arc<(Mutex<vt100::Parser>, Condvar)>,
+}
+
+impl Session {
+    fn start(mut command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
+        let pty = native_pty_system().openpty(PtySize { rows, cols: columns, ..Default::default() }).unwrap();
+        command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
+        let child = pty.slave.spawn_command(command).unwrap();
+        let mut output = pty.master.try_clone_reader().unwrap();
+        let keys = pty.master.take_writer().unwrap();
+        let screen = Arc::new((Mutex::new(vt100::Parser::new(nonzero(rows), nonzero(columns), 0)), Condvar::new()));
+        let model = Arc::clone(&screen);
+        thread::spawn(move || {
+            let mut octets = [0; 4096];
+            while let Ok(1..) = output.read(&mut octets).inspect(|&n| {
+                model.0.lock().unwrap().process(&octets[..n]);
+                model.1.notify_all();
+            }) {}
+        });
+        Self { child, master: pty.master, keys, screen }
+    }
+
+    fn demo(size: (u16, u16)) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_flowglass"));
+        command.arg("demo");
+        Self::start(command, size)
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits until the screen is as wanted, and returns its text.
+    fn wait_until(&self, wanted: impl Fn(&vt100::Screen) -> bool, what: &str) -> String {
+        let (model, changed) = &*self.screen;
+        let parser = model.lock().unwrap();
+        let (parser, waited) = changed.wait_timeout_while(parser, PATIENCE, |parser| !wanted(parser.screen())).unwrap();
+        let text = parser.screen().contents();
+        assert!(!waited.timed_out(), "{what} is not on the screen:\n{text}");
+        text
+    }
+
+    fn wait_for(&self, text: &str) -> String {
+        self.wait_until(|screen| screen.contents().contains(text), text)
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.process_id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end, and for the terminal to be as before.
+    fn ends(mut self, code: u32) -> String {
+        let status = self.child.wait().unwrap();
+        let text = self.wait_until(|screen| !screen.alternate_screen() && !screen.hide_cursor(), "the old screen");
+        assert_eq!(status.exit_code(), code, "{text}");
+        assert!(self.is_cooked(), "line editing and echo are back");
+        text
+    }
+
+    /// Whether the line discipline edits lines, as a shell needs it. The slave's settings are those of the master.
+    fn is_cooked(&self) -> bool {
+        let Some(tty) = self.master.tty_name() else { return true };
+        let output = Command::new("stty").arg("-F").arg(tty).arg("-a").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let has = |flag| text.split_whitespace().any(|word| word == flag);
+        !output.status.success() || ["icanon", "echo", "isig"].into_iter().all(has)
+    }
+}
+
+fn nonzero(n: u16) -> NonZero<u16> {
+    NonZero::new(n).unwrap()
+}
+
+/// Whether a whole row stands in reverse.
+fn has_selected_row(screen: &vt100::Screen) -> bool {
+    let (rows, columns) = screen.size();
+    let (rows, columns) = (rows.get(), columns.get());
+    let reversed = |row, column| screen.cell(row, column).is_some_and(vt100::Cell::inverse);
+    (0..rows).any(|row| (2..columns - 2).all(|column| reversed(row, column)))
+}
+
+#[test]
+fn a_stranger_sees_traffic_freezes_it_reads_the_help_and_quits() {
+    let mut session = Session::demo((80, 24));
+    session.wait_for("https");
+    let text = session.wait_for("Conversations");
+    assert!(text.contains("lost 0"), "{text}");
+    session.press("?");
+    session.wait_for("freeze the figures");
+    session.press("\x1b");
+    session.wait_for("Conversations by bytes");
+    session.press("s");
+    session.wait_for("Conversations by packets");
+    session.press("w");
+    session.wait_for("last 5 min");
+    session.press(" ");
+    let frozen = session.wait_for("FROZEN");
+    session.press("j");
+    session.wait_until(has_selected_row, "a selected row");
+    assert!(frozen.contains("FROZEN"));
+    session.press(" ");
+    session.wait_until(|screen| !screen.contents().contains("FROZEN"), "live traffic");
+    session.press("q");
+    session.ends(0);
+}
+
+#[test]
+fn the_terminal_is_restored_after_every_signal_and_after_ctrl_c() {
+    for end in ["-TERM", "-INT", "-HUP", "\x03"] {
+        let mut session = Session::demo((100, 30));
+        session.wait_for("https");
+        match end.strip_prefix('-') {
+            Some(_) => session.signal(end),
+            None => session.press(end),
+        }
+        session.ends(0);
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_program() {
+    let session = Session::demo((80, 24));
+    session.wait_for("https");
+    let Session { mut child, master, keys, .. } = session;
+    // The last handle of the master but the reader's: the kernel hangs up when the reader has seen the end.
+    drop((master, keys));
+    let pid = child.process_id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_screen_follows_the_size_of_the_terminal() {
+    let session = Session::demo((120, 40));
+    session.wait_for("Protocols");
+    for (columns, rows) in [(40, 10), (20, 5), (80, 24)] {
+        session.screen.0.lock().unwrap().screen_mut().set_size(nonzero(rows), nonzero(columns));
+        session.master.resize(PtySize { rows, cols: columns, ..Default::default() }).unwrap();
+        session.wait_until(|screen| screen.contents().contains("b/s"), "a rate");
+    }
+    session.signal("-TERM");
+    session.ends(0);
+}
+
+#[test]
+fn before_the_first_datagram_it_says_what_to_do() {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_flowglass"));
+    command.args(["--host", "127.0.0.1", "--port", "0", "--no-db"]);
+    let mut session = Session::start(command, (100, 30));
+    session.wait_for("Nothing has arrived yet");
+    let text = session.wait_for("UniFi");
+    assert!(text.contains("127.0.0.1"), "{text}");
+    session.press("q");
+    session.ends(0);
+}
+
+/// Set for the child that [`panicking`] is.
+const PANIC: &str = "FLOWGLASS_TEST_PANIC";
+
+/// Does nothing, unless it runs as the child of the next test.
+#[test]
+fn panicking() {
+    if env::var_os(PANIC).is_some() {
+        let _terminal = Terminal::enter(Theme::default()).unwrap();
+        panic!("a bug on the screen");
+    }
+}
+
+#[test]
+fn the_terminal_is_restored_after_a_panic_and_the_message_is_readable() {
+    let mut command = CommandBuilder::new(env::current_exe().unwrap());
+    command.args(["--exact", "pty::panicking", "--nocapture"]);
+    command.env(PANIC, "1");
+    let session = Session::start(command, (100, 30));
+    session.wait_for("a bug on the screen");
+    session.ends(101);
+}

@@ -1,0 +1,178 @@
+//! What no compiler checks: the order of the modules, which crate may be used where, and what must not stand anywhere.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::package;
+
+/// The modules in the order in which a reader meets them: each may import only those to its left.
+const ORDER: &[&str] = &[
+    "ie",
+    "flow",
+    "wire",
+    "collector",
+    "window",
+    "store",
+    "names",
+    "report",
+    "tui",
+    "receive",
+    "capture",
+    "demo",
+    "config",
+    "cli",
+    "run",
+];
+
+/// Where a crate may be used: a file's path below `src`, or its beginning.
+const CRATES: &[(&str, &[&str])] = &[
+    ("anyhow", &["config", "cli", "run"]),
+    ("clap", &["cli", "main"]),
+    ("crossbeam_channel", &["run"]),
+    ("crossterm", &["tui.rs", "tui/terminal"]),
+    ("etherparse", &["capture"]),
+    ("hashbrown", &["window", "store"]),
+    ("hashlink", &["collector"]),
+    ("humansize", &["report", "tui/units"]),
+    ("humantime", &["cli"]),
+    ("indicatif", &["run/replay"]),
+    ("jiff", &["run"]),
+    ("libc", &["receive"]),
+    ("pcap_parser", &["capture"]),
+    ("ratatui", &["tui/view", "tui/terminal", "tui.rs"]),
+    ("rusqlite", &["store"]),
+    ("serde", &["report"]),
+    ("serde_json", &["report"]),
+    ("socket2", &["receive"]),
+    ("tempfile", &["run"]),
+    ("tokio", &["run", "tui.rs"]),
+    ("tracing", &["run", "config", "cli"]),
+    ("tracing_subscriber", &["run"]),
+];
+
+/// Lines of a file beyond which it has two subjects. Tables of data are exempt.
+const LINES: usize = 700;
+
+/// Source files below `src`, by their path there; tests and their support are not the program.
+fn sources() -> BTreeMap<String, String> {
+    let root = package().join("src");
+    let mut sources = BTreeMap::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(&path) {
+                let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+                sources.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    sources
+}
+
+fn is_test(path: &Path) -> bool {
+    path.iter().any(|part| part == "tests" || part == "tests.rs")
+}
+
+/// The top-level module that a file belongs to.
+fn module(file: &str) -> &str {
+    file.split(['/', '.']).next().unwrap()
+}
+
+/// A file's code without its comments.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// What imports to the right, as `file imports module`.
+fn turned_around(sources: &BTreeMap<String, String>) -> Vec<String> {
+    let rank = |module: &str| ORDER.iter().position(|other| *other == module);
+    let mut wrong = Vec::new();
+    for (file, text) in sources {
+        let Some(own) = rank(module(file)) else { continue };
+        let code = code(text);
+        for (at, name) in ORDER.iter().enumerate() {
+            let imports = code.contains(&format!("crate::{name}::")) || code.contains(&format!("crate::{name};"));
+            let grouped = code.split("crate::{").skip(1).any(|group| {
+                let group = group.split(';').next().unwrap();
+                group.split([',', '{', '}']).any(|part| part.trim().split("::").next() == Some(name))
+            });
+            if own < at && (imports || grouped) {
+                wrong.push(format!("{file} imports {name}"));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn modules_import_only_to_the_left() {
+    let sources = sources();
+    let wrong = turned_around(&sources);
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let declared: Vec<_> = sources["lib.rs"].lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
+    let expected: Vec<_> = ORDER.iter().map(|module| format!("{module};")).collect();
+    assert_eq!(declared, expected, "lib.rs declares the modules in reading order");
+}
+
+#[test]
+fn an_import_turned_around_is_found() {
+    let found = |text: &str| turned_around(&BTreeMap::from([("window/x.rs".to_owned(), text.to_owned())]));
+    assert_eq!(found("use crate::store::Error;"), ["window/x.rs imports store"]);
+    assert_eq!(found("use crate::{flow, run};"), ["window/x.rs imports run"]);
+    assert_eq!(found("use crate::{flow::{A, B}, tui::app::{C}};"), ["window/x.rs imports tui"]);
+    assert_eq!(found("fn f() { crate::cli::go() }"), ["window/x.rs imports cli"]);
+    assert!(found("use crate::flow::Counts; // not crate::run::x").is_empty());
+}
+
+#[test]
+fn each_crate_is_used_only_where_it_belongs() {
+    for (file, text) in sources() {
+        let code = code(&text);
+        for (name, places) in CRATES {
+            let used = code.contains(&format!("{name}::")) && !code.contains(&format!("_{name}::"));
+            let allowed = places.iter().any(|place| file.starts_with(place));
+            assert!(allowed || !used, "{file} uses {name}");
+        }
+    }
+}
+
+#[test]
+fn unsafe_stands_in_one_file() {
+    for (file, text) in sources() {
+        let has = code(&text).lines().any(|line| line.contains("unsafe ") || line.contains("unsafe_code"));
+        assert!(!has || file == "receive.rs", "{file}");
+    }
+}
+
+#[test]
+fn files_have_one_subject() {
+    for (file, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= LINES || file == "ie/registry.rs", "{file} has {lines} lines");
+        assert!(!file.ends_with("/mod.rs"), "{file}");
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is() {
+    for (file, text) in sources() {
+        assert!(text.starts_with("//!"), "{file} begins without module documentation");
+    }
+}
+
+/// The key table of the README is the one of the program.
+#[test]
+fn the_readme_names_every_key() {
+    let readme = fs::read_to_string(readme()).unwrap();
+    for binding in flowglass::tui::keys::KEYS {
+        assert!(readme.contains(binding.help), "the README lacks: {}", binding.help);
+    }
+}
+
+fn readme() -> PathBuf {
+    package().join("README.md")
+}
