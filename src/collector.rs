@@ -182,7 +182,7 @@ impl Collector {
         payload: &[u8],
         version: Version,
         packet: v5::Packet<'_, N>,
-        normalize: fn(&[u8; N], &Context<'_>, Sampling) -> FlowRecord,
+        normalize: impl Fn(&[u8; N], &Context<'_>, Sampling) -> FlowRecord,
         flows: &mut Vec<FlowRecord>,
     ) -> Fate {
         let header = packet.header;
