@@ -268,4 +268,5 @@ const fn low16(value: u32) -> u16 {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow, and fails then")]
 mod tests;
