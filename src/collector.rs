@@ -6,15 +6,17 @@
 //!
 //! A set, not a message, is the unit of failure: a set without a template waits for it, an unknown set is skipped, and
 //! only a broken length is malformed. Then IPFIX learns nothing from the message (RFC 7011 §9.1), while v9 keeps the
-//! sets that stood before the fault.
+//! sets, and sFlow the samples, that stood before the fault.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod normalize;
 pub mod options;
+mod packet;
 mod plan;
 mod sequence;
 mod session;
+mod sflow;
 pub mod stats;
 
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +28,7 @@ use crate::collector::normalize::Context;
 use crate::collector::options::ExporterFacts;
 use crate::collector::plan::Registers;
 use crate::collector::sequence::Units;
-use crate::collector::session::{Compiled, Exporter, Host, Learned, Session, WaitingSet};
+use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Session, WaitingSet};
 use crate::collector::stats::{Health, Totals};
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, Timestamp, Version};
 use crate::wire::ipfix::Announcement;
@@ -89,8 +91,8 @@ impl Collector {
     /// Decodes one UDP payload and appends its flow records to `flows`, those of sets that had waited included.
     ///
     /// # Errors
-    /// When the datagram is malformed or of a foreign protocol. It is counted; v9 records that stood before the
-    /// fault are in `flows` all the same.
+    /// When the datagram is malformed or of a foreign protocol. It is counted; records of v9 and samples
+    /// of sFlow that stood before the fault are in `flows` all the same.
     ///
     /// ```
     /// use flowglass::collector::{Collector, Limits};
@@ -124,6 +126,7 @@ impl Collector {
                 .map(|packet| self.fixed(from, payload, Version::V7, packet, normalize::v5, flows)),
             Some(9) => self.v9(from, payload, flows),
             Some(10) => self.ipfix(from, payload, flows),
+            Some(0) if payload.starts_with(&wire::sflow::VERSION) => self.sflow(from, payload, flows),
             version => {
                 let version = version.unwrap_or(0);
                 self.totals.foreign = self.totals.foreign.saturating_add(1);
@@ -184,7 +187,9 @@ impl Collector {
     ) -> Fate {
         let header = packet.header;
         let domain = ObservationDomainId(u32::from(u16::from_be_bytes([header.engine_type, header.engine_id])));
-        let Some((session, exporter)) = self.parties(from, domain, version) else { return Fate::Refused };
+        let Some((session, exporter)) = self.parties(from, Origin::Port(from.port), domain, version) else {
+            return Fate::Refused;
+        };
         let nanos = i64::from(header.nanoseconds.checked_div(1_000_000).unwrap_or(0)).min(999);
         let export = normalize::from_seconds(header.seconds, from.received).plus(nanos);
         exporter.stats.seen(from.received, payload, export);
@@ -212,7 +217,9 @@ impl Collector {
         let header = packet.header;
         let domain = ObservationDomainId(header.source_id);
         let limits = self.limits;
-        let Some((session, exporter)) = self.parties(from, domain, Version::V9) else { return Ok(Fate::Refused) };
+        let Some((session, exporter)) = self.parties(from, Origin::Port(from.port), domain, Version::V9) else {
+            return Ok(Fate::Refused);
+        };
         let export = normalize::from_seconds(header.seconds, from.received);
         exporter.stats.seen(from.received, payload, export);
         let mut decoder = Decoder {
@@ -237,7 +244,9 @@ impl Collector {
         let header = message.header;
         let domain = ObservationDomainId(header.domain);
         let limits = self.limits;
-        let Some((session, exporter)) = self.parties(from, domain, Version::Ipfix) else { return Ok(Fate::Refused) };
+        let Some((session, exporter)) = self.parties(from, Origin::Port(from.port), domain, Version::Ipfix) else {
+            return Ok(Fate::Refused);
+        };
         let export = normalize::from_seconds(header.export_time, from.received);
         exporter.stats.seen(from.received, payload, export);
         exporter.stats.trailing = exporter.stats.trailing.saturating_add(message.trailing as u64);
@@ -266,6 +275,7 @@ impl Collector {
     fn parties(
         &mut self,
         from: Sender,
+        origin: Origin,
         domain: ObservationDomainId,
         version: Version,
     ) -> Option<(&mut Session, &mut Exporter)> {
@@ -278,7 +288,7 @@ impl Collector {
             self.hosts.insert(from.address, Host::new(&self.limits, from.received));
         }
         let host = self.hosts.get_mut(&from.address)?;
-        host.parties(&self.limits, (from.address, from.port), (domain, version), from.received)
+        host.parties(&self.limits, (from.address, origin), (domain, version), from.received)
     }
 }
 

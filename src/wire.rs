@@ -12,6 +12,7 @@
 pub mod emit;
 pub mod ipfix;
 pub mod reader;
+pub mod sflow;
 pub mod template;
 pub mod v5;
 pub mod v9;
@@ -20,7 +21,7 @@ use std::fmt;
 
 use crate::wire::reader::Reader;
 
-/// The protocol version in the first two octets, if there are two.
+/// The protocol version in the first two octets, if there are two; 0 for sFlow, whose version is twice as wide.
 pub fn version(payload: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(*payload.first_chunk()?))
 }
@@ -38,6 +39,8 @@ pub enum Malformed {
     Scope { offset: usize },
     /// v9 scope or option length that is not a multiple of four octets (RFC 3954 §6.1).
     OptionLength { offset: usize, length: usize },
+    /// An address of sFlow whose family, and so whose length, nobody knows.
+    AddressFamily { offset: usize, family: u32 },
     /// A template id below 256, which no data set can name (RFC 7011 §3.4.1).
     TemplateId { offset: usize, id: u16 },
 }
@@ -51,6 +54,7 @@ pub enum Part {
     Template,
     Record,
     Field,
+    Sample,
 }
 
 impl Malformed {
@@ -62,6 +66,7 @@ impl Malformed {
             Self::SetLength { .. } => "set-length",
             Self::Scope { .. } => "scope",
             Self::OptionLength { .. } => "option-length",
+            Self::AddressFamily { .. } => "address-family",
             Self::TemplateId { .. } => "template-id",
         }
     }
@@ -73,13 +78,18 @@ impl fmt::Display for Malformed {
             Self::Truncated { part, offset, needed, available } => {
                 write!(f, "message truncated: {part} needs {needed} octets at offset {offset}, {available} left")
             }
-            Self::Version { version } => write!(f, "version {version} is not NetFlow v1, v5, v7, v9 or IPFIX"),
+            Self::Version { version } => {
+                write!(f, "version {version} is not NetFlow v1, v5, v7, v9, IPFIX or sFlow v5")
+            }
             Self::SetLength { offset, length } => {
                 write!(f, "length {length} at offset {offset} is shorter than its own header")
             }
             Self::Scope { offset } => write!(f, "options template at offset {offset} has no valid scope"),
             Self::OptionLength { offset, length } => {
                 write!(f, "options template at offset {offset}: length {length} is not a multiple of 4")
+            }
+            Self::AddressFamily { offset, family } => {
+                write!(f, "address at offset {offset} is of family {family}, neither IPv4 nor IPv6")
             }
             Self::TemplateId { offset, id } => write!(f, "template id {id} at offset {offset} is below 256"),
         }
@@ -97,6 +107,7 @@ impl fmt::Display for Part {
             Self::Template => "template record",
             Self::Record => "data record",
             Self::Field => "field",
+            Self::Sample => "sample",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What exporters say about themselves in options records: boot time, sampling, interface names, loss, timeouts.
+//! What exporters say about themselves in options records and counter samples: boot time, sampling, interface names, loss, timeouts.
 //!
 //! Names come from the network and go to a terminal: control characters are taken out and lengths are bounded here,
 //! so that nobody behind has to think of it. Nothing here touches a flow record.
@@ -15,7 +15,7 @@ pub const NAMES: usize = 4096;
 /// Octets of a name that are kept.
 pub const NAME_OCTETS: usize = 255;
 
-/// Everything learned from the options records of one exporter and domain.
+/// Everything learned from the options records or counter samples of one exporter and domain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExporterFacts {
     /// When it booted (160).
@@ -25,6 +25,8 @@ pub struct ExporterFacts {
     samplers: BTreeMap<u64, Sampling>,
     by_template: BTreeMap<u16, Sampling>,
     pub interfaces: BTreeMap<u32, String>,
+    /// Bits per second, as sFlow's counter samples say.
+    pub interface_speeds: BTreeMap<u32, u64>,
     /// Names and rates that found no room.
     pub refused: u64,
 }
@@ -73,11 +75,27 @@ impl ExporterFacts {
         }
         if let (Some(index), Some(name)) = (reading.interface, reading.name) {
             let index = u32::try_from(index).unwrap_or(0);
-            if self.interfaces.len() < NAMES || self.interfaces.contains_key(&index) {
-                self.interfaces.insert(index, name);
-            } else {
-                self.refused = self.refused.saturating_add(1);
-            }
+            self.refused = self.refused.saturating_add(keep(&mut self.interfaces, index, name));
+        }
+    }
+
+    /// Takes the name of an interface as sent.
+    pub(super) fn learn_name(&mut self, index: u32, octets: &[u8]) {
+        let known = self.interfaces.get(&index);
+        // It comes again with every counter sample.
+        if known.is_some_and(|known| known.as_bytes() == octets) {
+            return;
+        }
+        let name = printable(octets);
+        if !name.is_empty() {
+            self.refused = self.refused.saturating_add(keep(&mut self.interfaces, index, name));
+        }
+    }
+
+    /// Takes the speed of an interface in bits per second; 0 says nothing.
+    pub(super) fn learn_speed(&mut self, index: u32, speed: u64) {
+        if speed != 0 {
+            self.refused = self.refused.saturating_add(keep(&mut self.interface_speeds, index, speed));
         }
     }
 
@@ -143,6 +161,15 @@ impl Reading {
         let kind = if flow.is_some() || self.flow_selector { SamplingKind::Flow } else { SamplingKind::Packet };
         Some(Sampling { rate: plausible(rate)?, kind, source: SamplingSource::Options })
     }
+}
+
+/// Keeps what is known of an interface as long as there is room, and returns how many found none.
+fn keep<T>(known: &mut BTreeMap<u32, T>, index: u32, fact: T) -> u64 {
+    if NAMES <= known.len() && !known.contains_key(&index) {
+        return 1;
+    }
+    known.insert(index, fact);
+    0
 }
 
 /// A number of one to eight octets; wider ones are no number that we read.

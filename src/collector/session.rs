@@ -15,6 +15,7 @@ use crate::collector::plan::{self, Plan};
 use crate::collector::sequence::Sequence;
 use crate::collector::stats::ExporterStats;
 use crate::flow::{ObservationDomainId, Timestamp, Version};
+use crate::wire::sflow::Source;
 use crate::wire::template::{Template, TemplateId};
 
 /// A template and what it compiles to.
@@ -27,10 +28,19 @@ pub(super) struct Compiled {
 /// All sessions of one address.
 #[derive(Debug)]
 pub(super) struct Host {
-    /// By source port, domain and version: a Transport Session and Observation Domain (RFC 7011 §8.4).
-    pub(super) sessions: LruCache<(u16, ObservationDomainId, Version), Session>,
+    /// By origin, domain and version: a Transport Session and Observation Domain (RFC 7011 §8.4).
+    pub(super) sessions: LruCache<(Origin, ObservationDomainId, Version), Session>,
     pub(super) exporters: LruCache<(ObservationDomainId, Version), Exporter>,
     pub(super) last_seen: Timestamp,
+}
+
+/// What tells the sessions of one address apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// Of a NetFlow or IPFIX exporter.
+    Port(u16),
+    /// Of sFlow, where the agent says who it is: several may stand behind one sender, and a port means nothing.
+    Agent(IpAddr),
 }
 
 /// The state of one session.
@@ -38,6 +48,8 @@ pub(super) struct Host {
 pub(super) struct Session {
     pub(super) templates: LruCache<TemplateId, Arc<Compiled>>,
     pub(super) sequence: Sequence,
+    /// How many samples each source of sFlow said that it had dropped.
+    drops: BTreeMap<Source, u32>,
 }
 
 /// One exporter and domain, whatever port it sends from.
@@ -81,26 +93,42 @@ impl Host {
     pub(super) fn parties(
         &mut self,
         limits: &Limits,
-        (address, port): (IpAddr, u16),
+        (address, origin): (IpAddr, Origin),
         (domain, version): (ObservationDomainId, Version),
         now: Timestamp,
     ) -> Option<(&mut Session, &mut Exporter)> {
         self.last_seen = now;
-        let key = (port, domain, version);
+        let key = (origin, domain, version);
         if self.sessions.get(&key).is_none() {
             let sequence = match version {
                 Version::V1 | Version::V5 | Version::V7 => Sequence::of_flows(),
                 Version::V9 | Version::Sflow => Sequence::of_datagrams(),
                 Version::Ipfix => Sequence::of_records(),
             };
-            let session = Session { templates: LruCache::new(limits.templates), sequence };
+            let templates = LruCache::new(limits.templates);
+            let session = Session { templates, sequence, drops: BTreeMap::new() };
             self.sessions.insert(key, session);
         }
         let key = (domain, version);
         if self.exporters.get(&key).is_none() {
             self.exporters.insert(key, Exporter::new(limits, ExporterStats::new(address, domain, version, now)));
         }
-        self.sessions.get_mut(&(port, domain, version)).zip(self.exporters.get_mut(&key))
+        self.sessions.get_mut(&(origin, domain, version)).zip(self.exporters.get_mut(&key))
+    }
+}
+
+/// Sources of sFlow per session whose drops are followed; those of more are not counted.
+const SOURCES: usize = 4096;
+
+impl Session {
+    /// How many samples a source has dropped since the last one, by its own count; that before the first is not ours.
+    pub(super) fn dropped(&mut self, source: Source, drops: u32) -> u32 {
+        if SOURCES <= self.drops.len() && !self.drops.contains_key(&source) {
+            return 0;
+        }
+        let since = self.drops.insert(source, drops).map_or(0, |before| drops.wrapping_sub(before));
+        // A number that fell: the agent began anew.
+        if since <= u32::MAX / 2 { since } else { 0 }
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Totals {
     pub decoded: u64,
     /// Datagrams with a broken length.
     pub malformed: u64,
-    /// Datagrams that are neither v5, v9 nor IPFIX.
+    /// Datagrams of none of the protocols that are read.
     pub foreign: u64,
     /// Datagrams of exporters that found no room in the table.
     pub refused: u64,
@@ -40,7 +40,7 @@ pub struct ExporterStats {
     pub datagrams: u64,
     /// UDP payload octets.
     pub octets: u64,
-    /// Data records of flows as sent, before two-way records were split.
+    /// Data records of flows as sent, before two-way records were split; flow samples of sFlow.
     pub records: u64,
     /// Flow records made of them.
     pub flows: u64,
@@ -65,15 +65,19 @@ pub struct ExporterStats {
     pub expired: u64,
     /// Sets whose last record was cut short.
     pub overruns: u64,
-    /// Sets with an id that is reserved.
+    /// Sets with an id that is reserved, samples of sFlow with a format that is not read.
     pub reserved: u64,
     pub malformed: u64,
-    /// Flows (v5), datagrams (v9) or data records (IPFIX) that never came, by their sequence numbers.
+    /// Flows (v5, v7), datagrams (v9, sFlow) or data records (IPFIX) that never came, by their sequence numbers.
     pub lost: u64,
     pub reordered: u64,
     pub restarts: u64,
-    /// Octets behind the last record of v5, or behind the message of IPFIX.
+    /// Octets behind the last record of v1, v5 and v7, behind the last sample of sFlow, or behind the message of IPFIX.
     pub trailing: u64,
+    /// Counter samples of sFlow.
+    pub counter_samples: u64,
+    /// Samples that sFlow agents took and dropped before they were sent, by their own count.
+    pub sampler_drops: u64,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     /// Export time of the last datagram minus its receive time, in milliseconds.
@@ -109,6 +113,8 @@ impl ExporterStats {
             reordered: 0,
             restarts: 0,
             trailing: 0,
+            counter_samples: 0,
+            sampler_drops: 0,
             first_seen: now,
             last_seen: now,
             clock_skew_ms: 0,

@@ -214,7 +214,7 @@ pub(super) fn runs(connection: &Connection, limit: usize) -> Result<Vec<Run>> {
 }
 
 /// The counters by the names of their columns in `exporters`.
-const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 21] {
+const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 23] {
     [
         ("datagrams", &mut stats.datagrams),
         ("octets", &mut stats.octets),
@@ -237,6 +237,8 @@ const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 21] {
         ("reordered", &mut stats.reordered),
         ("restarts", &mut stats.restarts),
         ("trailing", &mut stats.trailing),
+        ("counter_samples", &mut stats.counter_samples),
+        ("sampler_drops", &mut stats.sampler_drops),
     ]
 }
 
@@ -282,6 +284,8 @@ fn blank(address: IpAddr, domain: ObservationDomainId, version: Version, first_s
         reordered: 0,
         restarts: 0,
         trailing: 0,
+        counter_samples: 0,
+        sampler_drops: 0,
         first_seen,
         last_seen: first_seen,
         clock_skew_ms: 0,

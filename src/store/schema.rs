@@ -79,7 +79,7 @@ const V1: &str = "
         id                 INTEGER PRIMARY KEY,
         address            TEXT NOT NULL,
         domain             INTEGER NOT NULL,
-        version            INTEGER NOT NULL, -- 5, 9 or 10
+        version            INTEGER NOT NULL, -- 1, 5, 7, 9, 10, or 105 for sFlow 5
         run                INTEGER,          -- collector_runs.id, NULL before the first accounts
         first_seen_ms      INTEGER NOT NULL,
         last_seen_ms       INTEGER NOT NULL,
@@ -106,6 +106,8 @@ const V1: &str = "
         reordered          INTEGER NOT NULL DEFAULT 0,
         restarts           INTEGER NOT NULL DEFAULT 0,
         trailing           INTEGER NOT NULL DEFAULT 0,
+        counter_samples    INTEGER NOT NULL DEFAULT 0,
+        sampler_drops      INTEGER NOT NULL DEFAULT 0,
         UNIQUE (address, domain, version)
     ) STRICT;
 
@@ -121,7 +123,7 @@ const V1: &str = "
         octets         INTEGER NOT NULL,
         decoded        INTEGER NOT NULL,
         malformed      INTEGER NOT NULL,
-        other_protocol INTEGER NOT NULL,    -- datagrams that are neither v5, v9 nor IPFIX
+        other_protocol INTEGER NOT NULL,    -- datagrams of no protocol that is read
         refused        INTEGER NOT NULL,
         flows          INTEGER NOT NULL,
         waiting        INTEGER NOT NULL,

@@ -530,6 +530,8 @@ fn accounts_come_back_as_they_were() {
         reordered: 19,
         restarts: 20,
         trailing: 21,
+        counter_samples: 22,
+        sampler_drops: 23,
         first_seen: NOW.plus(-9),
         last_seen: NOW.plus(9),
         clock_skew_ms: -22,

@@ -162,6 +162,8 @@ fn blank_exporter(address: IpAddr) -> ExporterStats {
         reordered: 0,
         restarts: 0,
         trailing: 0,
+        counter_samples: 0,
+        sampler_drops: 0,
         first_seen: STARTED,
         last_seen: NOW,
         clock_skew_ms: 0,

@@ -47,7 +47,8 @@ impl<'a> Reader<'a> {
         self.array(part).map(u32::from_be_bytes)
     }
 
-    fn array<const N: usize>(&mut self, part: Part) -> Result<[u8; N], Malformed> {
+    /// The next `N` octets.
+    pub fn array<const N: usize>(&mut self, part: Part) -> Result<[u8; N], Malformed> {
         let mut array = [0; N];
         array.copy_from_slice(self.bytes(N, part)?);
         Ok(array)
