@@ -171,5 +171,4 @@ impl<'a> Iterator for Sets<'a> {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow, and fails then")]
 mod tests;

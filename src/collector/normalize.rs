@@ -158,7 +158,17 @@ fn icmp(plan: &Plan, r: &Registers, key: FlowKey) -> u16 {
     if plan.present.has(Register::IcmpType) {
         return u16::from_be_bytes([low8(r.get(Register::IcmpType)), low8(r.get(Register::IcmpCode))]);
     }
-    if key.dst_port == 0 { key.src_port } else { key.dst_port }
+    icmp_of_ports(key.src_port, key.dst_port)
+}
+
+/// Type and code that stand where ports do: both in the destination port, as nearly everybody has it; both in the source
+/// port (some Cisco boxes); or the type in the source port and the code in the destination port (fprobe).
+const fn icmp_of_ports(src: u16, dst: u16) -> u16 {
+    match (src, dst) {
+        (1..=255, 0..=255) => src << 8 | dst,
+        (_, 0) => src,
+        _ => dst,
+    }
 }
 
 /// 65535 says "none" for exporters that send two octets (ipt_NETFLOW).
@@ -312,7 +322,7 @@ pub(super) fn v5<const N: usize>(record: &[u8; N], context: &Context<'_>, sampli
     flow.tcp_flags = u8_at(f::TCP_FLAGS_8).into();
     flow.tos = u8_at(f::TOS_8);
     if matches!(flow.key.protocol, 1 | 58) {
-        flow.icmp = flow.key.dst_port;
+        flow.icmp = icmp_of_ports(flow.key.src_port, flow.key.dst_port);
         flow.key.src_port = 0;
         flow.key.dst_port = 0;
     }

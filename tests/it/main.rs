@@ -1,5 +1,12 @@
 //! Tests of the library and the program from outside; one binary, so that they build once.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells on stdout"
+)]
+
 mod corpus;
 mod golden;
 mod program;
