@@ -1,7 +1,7 @@
 //! Sockets, threads, signals and shutdown: how the parts are put together for each way of running.
 //!
 //! Nothing is decoded, counted or drawn here. Every thread owns its state and hears of the rest over bounded channels
-//! ([`pipeline`]); the end of a run is the channels closing from left to right: the source stops, what it sent is
+//! (`pipeline`); the end of a run is the channels closing from left to right: the source stops, what it sent is
 //! drained, the last batch is written.
 
 mod intake;

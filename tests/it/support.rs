@@ -37,10 +37,10 @@ impl Decoded {
 
 /// Decodes the datagrams of a capture that go to one of `ports`; all of them where none is named.
 pub(crate) fn decode(path: &Path, ports: &[u16]) -> Decoded {
-    let mut capture = Capture::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let capture = Capture::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut collector = Collector::new(Limits::default());
     let mut decoded = Decoded::default();
-    while let Some(datagram) = capture.next() {
+    for datagram in capture {
         let Ok(datagram) = datagram else { break };
         if !ports.is_empty() && !ports.contains(&datagram.to.port()) {
             continue;
