@@ -105,7 +105,8 @@ fn send(to: SocketAddr, rate: u64, seconds: u64, conversations: u32) -> u64 {
     let mut datagram = 0_usize;
     while sent < total {
         let exporter = datagram % sockets.len();
-        let payload = payload(u32::try_from(exporter).unwrap_or(0), sequences[exporter], &mut record, conversations, datagram);
+        let payload =
+            payload(u32::try_from(exporter).unwrap_or(0), sequences[exporter], &mut record, conversations, datagram);
         sockets[exporter].send_to(&payload, to).expect("sending on loopback");
         sequences[exporter] = sequences[exporter].wrapping_add(1);
         datagram += 1;

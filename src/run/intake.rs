@@ -130,6 +130,11 @@ impl Sockets {
         if self.demo { Source::Demo } else { Source::Live { listen: vec![listen], reachable: reachable(listen) } }
     }
 
+    /// That the kernel gave a smaller buffer than was asked for, and the command that mends it.
+    pub(super) fn notice(&self) -> Option<String> {
+        Some(format!("small receive buffer: {}", self.socket.buffer_hint()?))
+    }
+
     pub(super) fn run(mut self, outlets: Outlets) -> Result<()> {
         let demo = self.start_demo()?;
         let mut intake = Intake::new(outlets);

@@ -27,6 +27,7 @@ pub(super) struct Live {
     /// What the clock on screen adds to UTC.
     utc_offset_s: i32,
     source: Source,
+    notice: Option<String>,
     health: Arc<Health>,
     snapshot: Arc<Snapshot>,
     storage: watch::Receiver<Option<WriterStats>>,
@@ -34,7 +35,12 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(source: Source, span: Span, storage: watch::Receiver<Option<WriterStats>>) -> Self {
+    pub(super) fn new(
+        source: Source,
+        notice: Option<String>,
+        span: Span,
+        storage: watch::Receiver<Option<WriterStats>>,
+    ) -> Self {
         Self {
             window: Window::new(Limits::default()),
             span,
@@ -42,6 +48,7 @@ impl Live {
             started: now(),
             utc_offset_s: jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds(),
             source,
+            notice,
             health: Arc::default(),
             snapshot: Arc::new(Snapshot { span, ..Default::default() }),
             storage,
@@ -112,7 +119,7 @@ impl Live {
             utc_offset_s: self.utc_offset_s,
             started: self.started,
             source: self.source.clone(),
-            notice: None,
+            notice: self.notice.clone(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) enum Message {
     Now(Timestamp),
     /// The screen wants another span.
     Span(Span),
-    /// The source has nothing more, or a note for the screen.
+    /// What the screen says about the source has changed: a capture is over.
     Shown(Shown),
 }
 
@@ -106,7 +106,7 @@ impl Pipeline {
         let (storage_outlet, storage) = storage.unzip();
         let (json_outlet, json) = json.unzip();
         let outlets = Outlets { window, storage: storage_outlet, json: json_outlet };
-        let live = Live::new(source.shown(), span(config), storage_stats);
+        let live = Live::new(source.shown(), source.notice(), span(config), storage_stats);
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
         let (sign, ended) = oneshot::channel();
@@ -197,6 +197,14 @@ impl SourceThread {
             Self::Live(sockets) => sockets.shown(),
             Self::Replay(replay) => replay.shown(false),
             Self::Stored(stored) => stored.shown(),
+        }
+    }
+
+    /// What a person should know from the start.
+    fn notice(&self) -> Option<String> {
+        match self {
+            Self::Live(sockets) => sockets.notice(),
+            Self::Replay(_) | Self::Stored(_) => None,
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use flowglass::capture::Capture;
 use rusqlite::Connection;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{decode, package};
 
@@ -70,9 +71,8 @@ impl Collector {
         UdpSocket::bind("127.0.0.1:0").unwrap().send_to(payload, self.address).unwrap();
     }
 
-    fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     fn end(mut self) -> (ExitStatus, String) {
@@ -126,22 +126,22 @@ fn what_arrives_is_stored_to_the_byte_while_it_runs() {
         flows += line.split("flows=").nth(1).unwrap().split(' ').next().unwrap().parse::<u64>().unwrap();
     }
     assert_eq!(stored(&path), expected(&cases));
-    collector.signal("-TERM");
+    collector.signal(Signal::TERM);
     assert!(collector.end().0.success());
     assert_eq!(stored(&path), expected(&cases));
 }
 
 #[test]
 fn signals_cost_no_flow() {
-    for signal in ["-INT", "-TERM", "-HUP"] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flows.db");
         let collector = Collector::start(&["--db", path.to_str().unwrap(), "--flush-interval", "300s"]);
         collector.replay(&fixture("pmacctd-v9"));
         // The socket holds what was sent, so the signal may come before anything was read.
         collector.signal(signal);
-        assert!(collector.end().0.success(), "{signal}");
-        assert_eq!(stored(&path), expected(&["pmacctd-v9"]), "{signal}");
+        assert!(collector.end().0.success(), "{signal:?}");
+        assert_eq!(stored(&path), expected(&["pmacctd-v9"]), "{signal:?}");
     }
 }
 
@@ -156,7 +156,7 @@ fn bad_datagrams_are_counted_and_cost_nothing_good() {
     collector.send(&[0, 5, 0, 30]);
     collector.replay(&fixture("softflowd-v9"));
     collector.wait_for(|line| line.contains("malformed=2") && line.contains("foreign=2"));
-    collector.signal("-TERM");
+    collector.signal(Signal::TERM);
     assert!(collector.end().0.success());
     assert_eq!(stored(&path), expected(&["softflowd-v9"]));
 }
@@ -165,7 +165,7 @@ fn bad_datagrams_are_counted_and_cost_nothing_good() {
 fn json_is_one_line_per_flow_on_stdout() {
     let collector = Collector::start(&["--json", "--no-db"]);
     collector.replay(&fixture("softflowd-ipfix"));
-    collector.signal("-TERM");
+    collector.signal(Signal::TERM);
     let (status, stdout) = collector.end();
     assert!(status.success());
     let lines: Vec<serde_json::Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -274,7 +274,7 @@ fn a_second_collector_on_one_database_is_refused_with_who_holds_it() {
     let first = Collector::start(&["--db", path]);
     let pid = first.child.id().to_string();
     refuses(&["--once", "1", "--port", "0", "--host", "127.0.0.1", "--db", path], 1, &pid);
-    first.signal("-TERM");
+    first.signal(Signal::TERM);
     assert!(first.end().0.success());
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use flowglass::tui::terminal::Terminal;
 use flowglass::tui::view::Theme;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -69,9 +70,8 @@ impl Session {
         self.wait_until(|screen| screen.contents().contains(text), text)
     }
 
-    fn signal(&self, signal: &str) {
-        let pid = self.child.process_id().unwrap().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    fn signal(&self, signal: Signal) {
+        kill_process(pid(&*self.child), signal).unwrap();
     }
 
     /// Waits for the end, and for the terminal to be as before.
@@ -91,6 +91,10 @@ impl Session {
         let has = |flag| text.split_whitespace().any(|word| word == flag);
         !output.status.success() || ["icanon", "echo", "isig"].into_iter().all(has)
     }
+}
+
+fn pid(child: &(dyn Child + Send + Sync)) -> Pid {
+    Pid::from_raw(i32::try_from(child.process_id().unwrap()).unwrap()).unwrap()
 }
 
 fn nonzero(n: u16) -> NonZero<u16> {
@@ -132,12 +136,12 @@ fn a_stranger_sees_traffic_freezes_it_reads_the_help_and_quits() {
 
 #[test]
 fn the_terminal_is_restored_after_every_signal_and_after_ctrl_c() {
-    for end in ["-TERM", "-INT", "-HUP", "\x03"] {
+    for end in [Some(Signal::TERM), Some(Signal::INT), Some(Signal::HUP), None] {
         let mut session = Session::demo((100, 30));
         session.wait_for("https");
-        match end.strip_prefix('-') {
-            Some(_) => session.signal(end),
-            None => session.press(end),
+        match end {
+            Some(signal) => session.signal(signal),
+            None => session.press("\x03"),
         }
         session.ends(0);
     }
@@ -150,8 +154,7 @@ fn a_terminal_that_goes_away_ends_the_program() {
     let Session { mut child, master, keys, .. } = session;
     // The last handle of the master but the reader's: the kernel hangs up when the reader has seen the end.
     drop((master, keys));
-    let pid = child.process_id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    kill_process(pid(&*child), Signal::HUP).unwrap();
     child.wait().unwrap();
 }
 
@@ -164,7 +167,7 @@ fn the_screen_follows_the_size_of_the_terminal() {
         session.master.resize(PtySize { rows, cols: columns, ..Default::default() }).unwrap();
         session.wait_until(|screen| screen.contents().contains("b/s"), "a rate");
     }
-    session.signal("-TERM");
+    session.signal(Signal::TERM);
     session.ends(0);
 }
 
