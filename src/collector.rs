@@ -329,12 +329,8 @@ impl Decoder<'_> {
         match set.id {
             v9::TEMPLATE_SET => v9::templates(set, |template| self.learn(template)),
             v9::OPTIONS_TEMPLATE_SET => v9::options_templates(set, |template| self.learn(template)),
-            TemplateId::FIRST.. => {
-                self.data_set(set);
-                Ok(())
-            }
             _ => {
-                self.exporter.stats.reserved = self.exporter.stats.reserved.saturating_add(1);
+                self.other_set(set);
                 Ok(())
             }
         }
@@ -344,14 +340,19 @@ impl Decoder<'_> {
         match set.id {
             ipfix::TEMPLATE_SET => ipfix::templates(set, |record| self.announced(record)),
             ipfix::OPTIONS_TEMPLATE_SET => ipfix::options_templates(set, |record| self.announced(record)),
-            TemplateId::FIRST.. => {
-                self.data_set(set);
-                Ok(())
-            }
             _ => {
-                self.exporter.stats.reserved = self.exporter.stats.reserved.saturating_add(1);
+                self.other_set(set);
                 Ok(())
             }
+        }
+    }
+
+    /// A data set, or one whose id is reserved: it is skipped by its length.
+    fn other_set(&mut self, set: Set<'_>) {
+        if TemplateId::FIRST <= set.id {
+            self.data_set(set);
+        } else {
+            self.exporter.stats.reserved = self.exporter.stats.reserved.saturating_add(1);
         }
     }
 

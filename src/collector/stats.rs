@@ -87,7 +87,8 @@ pub struct ExporterStats {
 }
 
 impl ExporterStats {
-    pub(super) fn new(address: IpAddr, domain: ObservationDomainId, version: Version, now: Timestamp) -> Self {
+    /// An account of nothing.
+    pub fn new(address: IpAddr, domain: ObservationDomainId, version: Version, now: Timestamp) -> Self {
         Self {
             address,
             domain,

@@ -138,7 +138,7 @@ pub(super) fn exporters(connection: &Connection) -> Result<Vec<Account>> {
 fn account(row: &Row<'_>) -> Result<Account> {
     let (address, domain, version) = identity(row)?;
     let first_seen = Timestamp(row.get("first_seen_ms")?);
-    let mut stats = blank(address, domain, version, first_seen);
+    let mut stats = ExporterStats::new(address, domain, version, first_seen);
     stats.last_seen = Timestamp(row.get("last_seen_ms")?);
     stats.clock_skew_ms = row.get("clock_skew_ms")?;
     stats.sampling = Sampling::unpack(row.get("sampling")?);
@@ -256,41 +256,6 @@ const fn totals_of(totals: &mut Totals) -> [(&'static str, &mut u64); 10] {
         ("expired", &mut totals.expired),
         ("lost", &mut totals.lost),
     ]
-}
-
-fn blank(address: IpAddr, domain: ObservationDomainId, version: Version, first_seen: Timestamp) -> ExporterStats {
-    ExporterStats {
-        address,
-        domain,
-        version,
-        datagrams: 0,
-        octets: 0,
-        records: 0,
-        flows: 0,
-        options_records: 0,
-        meaningless: 0,
-        templates: 0,
-        template_records: 0,
-        redefined: 0,
-        rejected_templates: 0,
-        withdrawals: 0,
-        borrowed: 0,
-        waiting: 0,
-        expired: 0,
-        overruns: 0,
-        reserved: 0,
-        malformed: 0,
-        lost: 0,
-        reordered: 0,
-        restarts: 0,
-        trailing: 0,
-        counter_samples: 0,
-        sampler_drops: 0,
-        first_seen,
-        last_seen: first_seen,
-        clock_skew_ms: 0,
-        sampling: Sampling::default(),
-    }
 }
 
 /// `?, ?, …`

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::collector::stats::{ExporterStats, Health, SocketStats, Totals};
-use crate::flow::{Counts, FlowRecord, ObservationDomainId, Sampling, Timestamp, Version};
+use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp, Version};
 use crate::tui::app::{Feed, Source, StorageView};
 use crate::window::{Limits, Span, Window};
 
@@ -137,36 +137,6 @@ fn live() -> Source {
 }
 
 fn blank_exporter(address: IpAddr) -> ExporterStats {
-    ExporterStats {
-        address,
-        domain: ObservationDomainId(0),
-        version: Version::Ipfix,
-        datagrams: 0,
-        octets: 0,
-        records: 0,
-        flows: 0,
-        options_records: 0,
-        meaningless: 0,
-        templates: 0,
-        template_records: 0,
-        redefined: 0,
-        rejected_templates: 0,
-        withdrawals: 0,
-        borrowed: 0,
-        waiting: 0,
-        expired: 0,
-        overruns: 0,
-        reserved: 0,
-        malformed: 0,
-        lost: 0,
-        reordered: 0,
-        restarts: 0,
-        trailing: 0,
-        counter_samples: 0,
-        sampler_drops: 0,
-        first_seen: STARTED,
-        last_seen: NOW,
-        clock_skew_ms: 0,
-        sampling: Sampling::default(),
-    }
+    let stats = ExporterStats::new(address, ObservationDomainId(0), Version::Ipfix, STARTED);
+    ExporterStats { last_seen: NOW, ..stats }
 }
