@@ -8,6 +8,7 @@
 )]
 
 mod corpus;
+mod docs;
 mod golden;
 mod program;
 mod pty;
