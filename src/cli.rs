@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Database, Listen, Output, Source};
 
-/// A live traffic monitor in the terminal for NetFlow v5, NetFlow v9 and IPFIX; every flow is kept in SQLite.
+/// A live traffic monitor in the terminal for NetFlow, IPFIX and sFlow; every flow is kept in SQLite.
 #[derive(Debug, Clone, Parser)]
 #[command(
     version,

@@ -1,4 +1,4 @@
-//! A live traffic monitor for NetFlow v5, NetFlow v9 and IPFIX: the path of one datagram, left to right.
+//! A live traffic monitor for NetFlow, IPFIX and sFlow: the path of one datagram, left to right.
 //!
 //! ```text
 //! UDP ─▶ receive ─▶ Collector::datagram ─▶ [FlowRecord] ─┬─▶ Window ─▶ Snapshot ─▶ screen
