@@ -200,9 +200,10 @@ fn sampling(plan: &Plan, r: &Registers, context: &Context<'_>) -> Sampling {
     context.facts.sampling(sampler, context.template)
 }
 
-/// A rate that can be one: 0 says nothing, and no exporter looks at one packet in two billion.
+/// A rate that can be one: 0 says nothing, and no exporter looks at one packet in 16 million; MikroTik before RouterOS
+/// 7.10 sends a 1 the wrong way round, which reads as that.
 pub(super) fn plausible(rate: u64) -> Option<u32> {
-    u32::try_from(rate).ok().filter(|rate| (1..=0x7fff_ffff).contains(rate))
+    u32::try_from(rate).ok().filter(|rate| (1..=0x00ff_ffff).contains(rate))
 }
 
 fn times(plan: &Plan, r: &Registers, context: &Context<'_>, flow: &mut FlowRecord) {

@@ -1,5 +1,8 @@
 //! Whole datagrams through one collector. Octets come from `wire::emit`, so that a test shows the layout it means.
 
+mod conformance;
+mod quirks;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hex_literal::hex;
@@ -21,6 +24,10 @@ fn sender(port: u16) -> SocketAddr {
 
 fn iana(fields: &[(u16, u16)]) -> Vec<FieldSpecifier> {
     fields.iter().map(|&(id, length)| FieldSpecifier { element: ElementId::Iana(id), length }).collect()
+}
+
+fn vendor(pen: u32, id: u16, length: u16) -> FieldSpecifier {
+    FieldSpecifier { element: ElementId::Vendor { pen, id }, length }
 }
 
 fn template(id: u16, fields: &[(u16, u16)]) -> Template {

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking and tells on stdout"
 )]
 
+mod conformance;
 mod corpus;
 mod docs;
 mod golden;
