@@ -53,8 +53,11 @@ impl Stored {
             };
             after = key;
             let latest = flows.last().map_or(from, |flow| flow.received);
-            if let Some(json) = &outlets.json {
-                let _ = json.send(Message::Flows(flows.as_slice().into()));
+            if let Some(json) = &outlets.json
+                && json.send(Message::Flows(flows.as_slice().into())).is_err()
+            {
+                // The reader of the JSON lines has gone, and with it whoever wanted them.
+                return Ok(());
             }
             let _ = outlets.window.send(Message::Flows(flows.into()));
             let _ = outlets.window.send(Message::Now(latest));
