@@ -201,6 +201,9 @@ impl Exporter {
 
     /// Drops the sets that have waited longer than `limits` allows.
     pub(super) fn expire(&mut self, limits: &Limits, now: Timestamp) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let mut late = VecDeque::new();
         for sets in self.waiting.values_mut() {
             while sets.front().is_some_and(|set| limits.waiting_ms < now.since(set.received)) {
