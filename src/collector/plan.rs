@@ -6,9 +6,9 @@
 //! field that fits no register is left alone.
 
 use crate::ie::{ElementId, REVERSE};
+use crate::wire::Malformed;
 use crate::wire::reader::Reader;
-use crate::wire::template::{Template, VARIABLE, variable_length};
-use crate::wire::{Malformed, Part};
+use crate::wire::template::{Template, VARIABLE};
 
 /// What a number taken from a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -363,13 +363,7 @@ impl Plan {
         registers: &mut Registers,
     ) -> Result<(), Malformed> {
         fields.clear();
-        for field in &template.fields {
-            let length = match field.length {
-                VARIABLE => variable_length(reader)?,
-                fixed => usize::from(fixed),
-            };
-            fields.push(reader.bytes(length, Part::Field)?);
-        }
+        template.record(reader, |_, octets| fields.push(octets))?;
         for step in &self.steps {
             let octets = fields.get(usize::from(step.at)).copied().unwrap_or_default();
             let octets = octets.get(usize::from(step.skip)..).unwrap_or_default();

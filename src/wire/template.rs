@@ -77,7 +77,7 @@ impl Template {
 }
 
 /// One octet, or 255 and two octets (RFC 7011 §7). 0 is legal, and so is a short length in the long form.
-pub fn variable_length(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
+fn variable_length(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
     match reader.u8(Part::Field)? {
         255 => reader.u16(Part::Field).map(usize::from),
         short => Ok(usize::from(short)),
