@@ -434,10 +434,16 @@ impl Decoder<'_> {
     fn flow_set(&mut self, compiled: &Arc<Compiled>, set: Set<'_>) -> usize {
         let plan = &compiled.plan;
         let before = self.flows.len();
+        let boot = self.boot.or(self.exporter.facts.boot);
         let context = Context {
-            blank: self.blank,
+            blank: FlowRecord {
+                time_source: normalize::time_source(plan, boot),
+                // For records that name no sampler of their own.
+                sampling: self.exporter.facts.sampling(None, set.id),
+                ..self.blank
+            },
             export: self.export,
-            boot: self.boot.or(self.exporter.facts.boot),
+            boot,
             facts: &self.exporter.facts,
             template: set.id,
         };
@@ -446,11 +452,11 @@ impl Decoder<'_> {
         let mut overrun = false;
         if let Some(size) = plan.size {
             records = set.body.len().checked_div(size).unwrap_or(0);
-            let mut rest = set.body;
-            for _ in 0..if plan.is_flow() { records } else { 0 } {
-                plan.load(rest, &mut registers);
-                normalize::push(plan, &registers, &context, self.flows);
-                rest = rest.get(size..).unwrap_or_default();
+            if plan.is_flow() {
+                self.flows.reserve(records);
+                plan.each(size, set.body, &mut registers, |registers| {
+                    normalize::push(plan, registers, &context, self.flows);
+                });
             }
         } else {
             let mut reader = Reader::new(set.body, set.offset);
@@ -491,9 +497,7 @@ impl stats::ExporterStats {
 
     /// Takes a sequence number, and books what it says about loss to the exporter.
     fn observe(&mut self, session: &mut Session, number: u32, units: Units) {
-        let before = session.sequence.account();
-        session.sequence.observe(number, units);
-        let after = session.sequence.account();
+        let Some((before, after)) = session.sequence.observe(number, units) else { return };
         self.lost = self.lost.saturating_add(after.lost).saturating_sub(before.lost);
         self.reordered = self.reordered.saturating_add(after.reordered.saturating_sub(before.reordered));
         self.restarts = self.restarts.saturating_add(after.restarts.saturating_sub(before.restarts));

@@ -26,6 +26,7 @@ pub(super) struct Context<'a> {
 }
 
 /// Makes the flow record of one data record, and pushes the answering half too where there is one.
+#[inline]
 pub(super) fn push(plan: &Plan, registers: &Registers, context: &Context<'_>, flows: &mut Vec<FlowRecord>) {
     // The record is filled where it lies, since it is large and there are millions of them.
     flows.push(context.blank);
@@ -33,57 +34,26 @@ pub(super) fn push(plan: &Plan, registers: &Registers, context: &Context<'_>, fl
     addresses(plan, registers, flow);
     times(plan, registers, context, flow);
     attributes(plan, registers, flow);
+    let pair = |(bytes, packets)| Counts { bytes: registers.get(bytes), packets: registers.get(packets) };
+    flow.counts = pair(plan.forward);
     if plan.has_rare {
         rare(plan, registers, flow);
     }
-    flow.sampling = sampling(plan, registers, context);
-    let (forward, reverse) = counts(plan, registers);
-    flow.counts = forward;
+    if plan.has_sampling {
+        flow.sampling = sampling(plan, registers, context);
+    }
+    let reverse = pair(plan.reverse);
     if !reverse.is_zero() {
         let answer = flow.answered(reverse, low16(registers.get(Register::ReverseTcpFlags)));
         flows.push(answer);
     }
 }
 
-/// Deltas before totals, which are never added (RFC 7012 §3.2.3 and §3.2.4); 23 and 24 beside 1 and 2 are the answer
-/// (Fortinet), alone they are the flow itself.
-fn counts(plan: &Plan, r: &Registers) -> (Counts, Counts) {
-    let has = |register| plan.present.has(register);
-    let pair = |bytes, packets| Counts { bytes: r.get(bytes), packets: r.get(packets) };
-    let delta = has(Register::Bytes) || has(Register::Packets);
-    let out = pair(Register::OutBytes, Register::OutPackets);
-    let forward = Counts {
-        bytes: first_of(plan, r, [Register::Bytes, Register::TotalBytes, Register::InitiatorBytes, Register::OutBytes]),
-        packets: first_of(
-            plan,
-            r,
-            [Register::Packets, Register::TotalPackets, Register::InitiatorPackets, Register::OutPackets],
-        ),
-    };
-    let reverse = if has(Register::ReverseBytes) || has(Register::ReversePackets) {
-        pair(Register::ReverseBytes, Register::ReversePackets)
-    } else if has(Register::ReverseTotalBytes) || has(Register::ReverseTotalPackets) {
-        pair(Register::ReverseTotalBytes, Register::ReverseTotalPackets)
-    } else if !delta && (has(Register::ResponderBytes) || has(Register::ResponderPackets)) {
-        pair(Register::ResponderBytes, Register::ResponderPackets)
-    } else if delta && (has(Register::OutBytes) || has(Register::OutPackets)) {
-        out
-    } else {
-        Counts::default()
-    };
-    (forward, reverse)
-}
-
-fn first_of<const N: usize>(plan: &Plan, r: &Registers, candidates: [Register; N]) -> u64 {
-    candidates.into_iter().find(|&register| plan.present.has(register)).map_or(0, |register| r.get(register))
-}
-
 /// IPv4 unless the record has only an IPv6 address, or both and the IPv4 one is zero.
+#[inline]
 fn addresses(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
-    let has = |register| plan.present.has(register);
-    let six = has(Register::SrcIpv6High) || has(Register::DstIpv6High);
     let four = r.get(Register::SrcIpv4) | r.get(Register::DstIpv4) != 0;
-    if six && !four {
+    if plan.has_ipv6 && !four {
         flow.key.src_ip = ipv6(r, Register::SrcIpv6High, Register::SrcIpv6Low);
         flow.key.dst_ip = ipv6(r, Register::DstIpv6High, Register::DstIpv6Low);
         flow.src_mask = low8(r.get(Register::SrcMask6));
@@ -97,23 +67,24 @@ fn addresses(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
     flow.key.src_port = low16(r.get(Register::SrcPort));
     flow.key.dst_port = low16(r.get(Register::DstPort));
     flow.key.protocol = low8(r.get(Register::Protocol));
-    flow.next_hop = either(plan, r, Register::NextHop4, (Register::NextHop6High, Register::NextHop6Low));
+    flow.next_hop = either(r, Register::NextHop4, (Register::NextHop6High, Register::NextHop6Low));
 }
 
 /// An address that a record has in one of two families; zero means that it has none.
-fn either(plan: &Plan, r: &Registers, four: Register, six: (Register, Register)) -> Option<IpAddr> {
-    if plan.present.has(four) && r.get(four) != 0 {
+#[inline]
+fn either(r: &Registers, four: Register, six: (Register, Register)) -> Option<IpAddr> {
+    if r.get(four) != 0 {
         return Some(ipv4(r.get(four)));
     }
-    (plan.present.has(six.0) && r.get(six.0) | r.get(six.1) != 0).then(|| ipv6(r, six.0, six.1))
+    (r.get(six.0) | r.get(six.1) != 0).then(|| ipv6(r, six.0, six.1))
 }
 
 fn attributes(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
     flow.tcp_flags = low16(r.get(Register::TcpFlags));
     flow.tos = low8(r.get(Register::Tos));
-    flow.icmp = icmp(plan, r, flow.key);
-    // ICMP has no ports; a type and code that an exporter put there are not a service.
     if matches!(flow.key.protocol, 1 | 58) {
+        flow.icmp = icmp(plan, r, flow.key);
+        // ICMP has no ports; a type and code that an exporter put there are not a service.
         flow.key.src_port = 0;
         flow.key.dst_port = 0;
     }
@@ -130,8 +101,8 @@ fn attributes(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
 
 /// What most templates have nothing of.
 fn rare(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
-    flow.nat_src_ip = either(plan, r, Register::NatSrc4, (Register::NatSrc6High, Register::NatSrc6Low));
-    flow.nat_dst_ip = either(plan, r, Register::NatDst4, (Register::NatDst6High, Register::NatDst6Low));
+    flow.nat_src_ip = either(r, Register::NatSrc4, (Register::NatSrc6High, Register::NatSrc6Low));
+    flow.nat_dst_ip = either(r, Register::NatDst4, (Register::NatDst6High, Register::NatDst6Low));
     flow.nat_src_port = low16(r.get(Register::NatSrcPort));
     flow.nat_dst_port = low16(r.get(Register::NatDstPort));
     flow.vlan = low16(r.get(Register::Vlan)) & 0xfff;
@@ -149,9 +120,6 @@ fn rare(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
 /// The three places of type and code: an element of their own, two elements, or the destination port (v9), which
 /// some Cisco boxes mistake for the source port.
 fn icmp(plan: &Plan, r: &Registers, key: FlowKey) -> u16 {
-    if !matches!(key.protocol, 1 | 58) {
-        return 0;
-    }
     if plan.present.has(Register::Icmp) {
         return low16(r.get(Register::Icmp));
     }
@@ -206,18 +174,47 @@ pub(super) fn plausible(rate: u64) -> Option<u32> {
     u32::try_from(rate).ok().filter(|rate| (1..=0x00ff_ffff).contains(rate))
 }
 
+/// Which rule gives the records of a template their times; [`times`] follows it.
+pub(super) fn time_source(plan: &Plan, boot: Option<Timestamp>) -> TimeSource {
+    match plan.last.min(plan.first) {
+        TimeForm::Uptime if boot.is_none() => TimeSource::Export,
+        TimeForm::Absent => TimeSource::Export,
+        _ if plan.is_event_time => TimeSource::Event,
+        TimeForm::Uptime => TimeSource::Uptime,
+        TimeForm::MicrosecondsBefore => TimeSource::Delta,
+        TimeForm::Milliseconds | TimeForm::Ntp | TimeForm::Seconds => TimeSource::Absolute,
+    }
+}
+
+#[inline]
 fn times(plan: &Plan, r: &Registers, context: &Context<'_>, flow: &mut FlowRecord) {
+    let (first, last) = match (plan.first, plan.last, context.boot) {
+        // What nearly every exporter sends.
+        (TimeForm::Uptime, TimeForm::Uptime, Some(boot)) => {
+            let at = |register| from_uptime(boot, low32(r.get(register)), context.export);
+            (at(Register::First), at(Register::Last))
+        }
+        _ => other_times(plan, r, context),
+    };
+    // A flow that ends before it begins is an instant; its end is what the exporter knew last.
+    flow.first = first.min(last);
+    flow.last = last;
+}
+
+fn other_times(plan: &Plan, r: &Registers, context: &Context<'_>) -> (Timestamp, Timestamp) {
     let end = |form, register| absolute(form, r.get(register), context);
+    let (first, last) = (end(plan.first, Register::First), end(plan.last, Register::Last));
+    if let (Some(first), Some(last)) = (first, last) {
+        return (first, last);
+    }
     let duration = plan.present.has(Register::Duration).then(|| {
         let units = i64::try_from(r.get(Register::Duration)).unwrap_or(i64::MAX);
         if plan.is_duration_micros { units / 1000 } else { units }
     });
-    let (first, last) = (end(plan.first, Register::First), end(plan.last, Register::Last));
-    let (first, last) = match (first, last, duration) {
-        (Some(first), Some(last), _) => (first, last),
+    match (first, last, duration) {
         (None, Some(last), Some(duration)) => (last.plus(duration.saturating_neg()), last),
-        (Some(first), None, Some(duration)) => (first, first.plus(duration)),
-        (None, Some(only), None) | (Some(only), None, None) => (only, only),
+        (Some(first), _, Some(duration)) => (first, first.plus(duration)),
+        (_, Some(only), None) | (Some(only), None, None) => (only, only),
         (None, None, duration) => {
             // Uptime without a boot time still says how long the flow was.
             let span = match (plan.first, plan.last) {
@@ -228,18 +225,7 @@ fn times(plan: &Plan, r: &Registers, context: &Context<'_>, flow: &mut FlowRecor
             };
             (context.export.plus(span.saturating_neg()), context.export)
         }
-    };
-    // A flow that ends before it begins is an instant; its end is what the exporter knew last.
-    flow.first = first.min(last);
-    flow.last = last;
-    flow.time_source = match plan.last.min(plan.first) {
-        TimeForm::Uptime if context.boot.is_none() => TimeSource::Export,
-        TimeForm::Absent => TimeSource::Export,
-        _ if plan.is_event_time => TimeSource::Event,
-        TimeForm::Uptime => TimeSource::Uptime,
-        TimeForm::MicrosecondsBefore => TimeSource::Delta,
-        TimeForm::Milliseconds | TimeForm::Ntp | TimeForm::Seconds => TimeSource::Absolute,
-    };
+    }
 }
 
 fn absolute(form: TimeForm, value: u64, context: &Context<'_>) -> Option<Timestamp> {

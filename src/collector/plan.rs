@@ -81,10 +81,13 @@ pub(super) enum Register {
     Event,
     Mpls,
     Vrf,
+    /// Filled by no field.
+    Nothing,
 }
 
-/// How many registers there are.
-const REGISTERS: usize = Register::Vrf as usize + 1;
+/// Room for every register: a power of two above their number, so that an index needs a mask and no check.
+const REGISTERS: usize = 128;
+const _: () = assert!((Register::Nothing as usize) < REGISTERS);
 
 /// Which registers a template fills, one bit each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,6 +101,27 @@ impl Present {
     const fn insert(&mut self, register: Register) {
         self.0 |= 1 << register as u8;
     }
+
+    /// Where the counts stand, and those of the answer. Deltas go before totals, to which they are never added
+    /// (RFC 7012 §3.2.3 and §3.2.4); 23 and 24 beside 1 and 2 are the answer (Fortinet), alone they are the flow itself.
+    fn counts(self) -> (Pair, Pair) {
+        let first = |candidates: [Register; 4]| {
+            candidates.into_iter().find(|&register| self.has(register)).unwrap_or(Register::Nothing)
+        };
+        let forward = (
+            first([Register::Bytes, Register::TotalBytes, Register::InitiatorBytes, Register::OutBytes]),
+            first([Register::Packets, Register::TotalPackets, Register::InitiatorPackets, Register::OutPackets]),
+        );
+        let any = |(bytes, packets)| self.has(bytes) || self.has(packets);
+        let reverse = (Register::ReverseBytes, Register::ReversePackets);
+        let reverse_total = (Register::ReverseTotalBytes, Register::ReverseTotalPackets);
+        let responder = (Register::ResponderBytes, Register::ResponderPackets);
+        let out = (Register::OutBytes, Register::OutPackets);
+        let delta = any((Register::Bytes, Register::Packets));
+        let answer = [(reverse, true), (reverse_total, true), (responder, !delta), (out, delta)];
+        let answer = answer.into_iter().find(|&(pair, counts)| counts && any(pair)).map_or(NONE, |(pair, _)| pair);
+        (forward, answer)
+    }
 }
 
 /// The numbers of one record; a register that its template does not fill is 0.
@@ -109,14 +133,16 @@ impl Registers {
         Self([0; REGISTERS])
     }
 
+    #[inline]
     #[expect(clippy::indexing_slicing, reason = "a register is below REGISTERS by construction")]
     pub(super) const fn get(&self, register: Register) -> u64 {
-        self.0[register as usize]
+        self.0[register as usize % REGISTERS]
     }
 
+    #[inline]
     #[expect(clippy::indexing_slicing, reason = "a register is below REGISTERS by construction")]
     const fn set(&mut self, register: Register, value: u64) {
-        self.0[register as usize] = value;
+        self.0[register as usize % REGISTERS] = value;
     }
 }
 
@@ -145,10 +171,22 @@ struct Step {
     at: u16,
     /// Octets of the value, 1 to 8.
     width: u8,
+    /// Bits by which eight octets read at `at` are too many: what [`Plan::load`] needs of `width`.
+    shift: u8,
     /// In a record of variable layout, octets of the field before the value: an IPv6 address has two halves. In one of
     /// fixed layout they are in `at` already.
     skip: u8,
 }
+
+/// Octets of the longest record whose values all begin where one octet can say.
+const MAX_NEAR: usize = u8::MAX as usize;
+/// Octets from the beginning of such a record that [`Plan::load`] may look at.
+const WINDOW: usize = MAX_NEAR + 9;
+
+/// Bytes and packets.
+pub(super) type Pair = (Register, Register);
+
+const NONE: Pair = (Register::Nothing, Register::Nothing);
 
 /// A compiled template.
 #[derive(Debug, Clone)]
@@ -159,8 +197,14 @@ pub(super) struct Plan {
     pub(super) present: Present,
     pub(super) first: TimeForm,
     pub(super) last: TimeForm,
+    /// The registers of bytes and packets, and those of the answer.
+    pub(super) forward: Pair,
+    pub(super) reverse: Pair,
+    pub(super) has_ipv6: bool,
     /// Whether a register of [`RARE`] is filled.
     pub(super) has_rare: bool,
+    /// Whether the record says its sampling rate, or by which sampler it was taken.
+    pub(super) has_sampling: bool,
     /// Whether the only time is the moment of an event.
     pub(super) is_event_time: bool,
     /// Duration in microseconds (162) instead of milliseconds (161).
@@ -178,7 +222,11 @@ pub(super) fn compile(template: &Template) -> Plan {
         present: Present::default(),
         first: TimeForm::default(),
         last: TimeForm::default(),
+        forward: NONE,
+        reverse: NONE,
+        has_ipv6: false,
         has_rare: false,
+        has_sampling: false,
         is_event_time: false,
         is_duration_micros: false,
         is_flow_sampling: false,
@@ -194,7 +242,7 @@ pub(super) fn compile(template: &Template) -> Plan {
             step.at = step.at.saturating_add(step.skip.into());
         }
     }
-    plan.has_rare = RARE.iter().any(|&register| plan.present.has(register));
+    plan.summarize();
     plan
 }
 
@@ -260,7 +308,12 @@ impl Plan {
         let width = if length == VARIABLE { 8 } else { u8::try_from(length.min(8)).unwrap_or(8) };
         let skip = if length == VARIABLE { 0 } else { u8::try_from(length.saturating_sub(8)).unwrap_or(0) };
         self.present.insert(register);
-        self.steps.push(Step { register, at, width, skip });
+        self.push(register, at, width, skip);
+    }
+
+    fn push(&mut self, register: Register, at: u16, width: u8, skip: u8) {
+        let shift = 8_u8.saturating_sub(width).saturating_mul(8);
+        self.steps.push(Step { register, at, width, shift, skip });
     }
 
     fn address(&mut self, high: Register, low: Register, at: u16) {
@@ -269,7 +322,7 @@ impl Plan {
         }
         for (register, skip) in [(high, 0), (low, 8)] {
             self.present.insert(register);
-            self.steps.push(Step { register, at, width: 8, skip });
+            self.push(register, at, 8, skip);
         }
     }
 
@@ -324,7 +377,16 @@ impl Plan {
         self.steps.retain(|step| step.register != register);
         self.present.insert(register);
         let width = u8::try_from(length.min(8)).unwrap_or(8);
-        self.steps.push(Step { register, at, width, skip: 0 });
+        self.push(register, at, width, 0);
+    }
+
+    /// Decides once what holds for every record.
+    fn summarize(&mut self) {
+        let any = |registers: &[Register]| registers.iter().any(|&register| self.present.has(register));
+        self.has_ipv6 = any(&[Register::SrcIpv6High, Register::DstIpv6High]);
+        self.has_rare = any(RARE);
+        self.has_sampling = any(&[Register::SamplingInterval, Register::SamplerId]);
+        (self.forward, self.reverse) = self.present.counts();
     }
 
     /// Whether a record says anything that a flow record can hold.
@@ -343,9 +405,49 @@ impl Plan {
             || p.has(Register::InitiatorBytes)
     }
 
-    /// Fills the registers from a record of fixed layout; `record` begins at the record and may be longer.
+    /// Fills the registers from each record of a set of fixed layout in turn, and calls `each`.
     #[inline]
-    pub(super) fn load(&self, record: &[u8], registers: &mut Registers) {
+    pub(super) fn each(&self, size: usize, set: &[u8], registers: &mut Registers, mut each: impl FnMut(&Registers)) {
+        if MAX_NEAR < size {
+            for record in set.chunks_exact(size) {
+                self.load_far(record, registers);
+                each(registers);
+            }
+            return;
+        }
+        let mut rest = set;
+        while let Some(window) = rest.first_chunk() {
+            self.load(window, registers);
+            each(registers);
+            rest = rest.get(size..).unwrap_or_default();
+        }
+        // The last records go where there is something behind them too.
+        let mut room = [0; 2 * WINDOW];
+        if let Some(start) = room.get_mut(..rest.len()) {
+            start.copy_from_slice(rest);
+        }
+        let starts = (0..rest.len()).step_by(size.max(1)).take(rest.len().checked_div(size).unwrap_or(0));
+        for window in starts.filter_map(|start| room.get(start..).and_then(<[u8]>::first_chunk)) {
+            self.load(window, registers);
+            each(registers);
+        }
+    }
+
+    /// `window` begins at a record and goes so far beyond it that every value can be read as eight octets: one load and
+    /// one shift, without a look at where the record ends.
+    #[inline]
+    fn load(&self, window: &[u8; WINDOW], registers: &mut Registers) {
+        for step in &self.steps {
+            let [_, near] = step.at.to_be_bytes();
+            let at = usize::from(near);
+            if let Some(octets) = window.get(at..).and_then(<[u8]>::first_chunk) {
+                registers.set(step.register, u64::from_be_bytes(*octets) >> (step.shift % 64));
+            }
+        }
+    }
+
+    /// The same for a record of any length.
+    fn load_far(&self, record: &[u8], registers: &mut Registers) {
         for step in &self.steps {
             registers.set(step.register, number_at(record, usize::from(step.at), step.width));
         }
@@ -374,20 +476,8 @@ impl Plan {
     }
 }
 
-/// A big-endian number of 1 to 8 octets; of none, 0.
-#[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "a shift of 0 to 56, and the end of a slice that exists")]
+/// A big-endian number of up to 8 octets; of none, 0.
 fn number_at(octets: &[u8], at: usize, width: u8) -> u64 {
-    // One load and a shift where eight octets are there to be read, whatever the width.
-    if let (Some(eight), 1..=8) = (octets.get(at..).and_then(<[u8]>::first_chunk::<8>), width) {
-        return u64::from_be_bytes(*eight) >> ((8 - u32::from(width)) * 8);
-    }
-    short_number_at(octets, at, width)
-}
-
-/// The same at the end of a set, where fewer than eight octets are left.
-#[cold]
-fn short_number_at(octets: &[u8], at: usize, width: u8) -> u64 {
     let tail = octets.get(at..).unwrap_or_default();
     tail.iter().take(usize::from(width)).fold(0, |number, &octet| number << 8 | u64::from(octet))
 }

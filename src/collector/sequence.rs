@@ -87,6 +87,7 @@ pub(super) struct Account {
 pub(super) struct Sequence {
     models: &'static [Model; MODELS],
     tracks: [Track; MODELS],
+    believed: Account,
 }
 
 /// One way of counting, followed.
@@ -101,31 +102,38 @@ struct Track {
 impl Sequence {
     /// For NetFlow v5 and v7.
     pub(super) fn of_flows() -> Self {
-        Self { models: &FLOWS_FIRST, tracks: Default::default() }
+        Self { models: &FLOWS_FIRST, tracks: Default::default(), believed: Account::default() }
     }
 
     /// For NetFlow v9 and sFlow.
     pub(super) fn of_datagrams() -> Self {
-        Self { models: &DATAGRAMS_FIRST, tracks: Default::default() }
+        Self { models: &DATAGRAMS_FIRST, tracks: Default::default(), believed: Account::default() }
     }
 
     /// For IPFIX.
     pub(super) fn of_records() -> Self {
-        Self { models: &RECORDS_FIRST, tracks: Default::default() }
+        Self { models: &RECORDS_FIRST, tracks: Default::default(), believed: Account::default() }
     }
 
-    /// Takes the number of a datagram and what it carried.
-    pub(super) fn observe(&mut self, number: u32, units: Units) {
+    /// Takes the number of a datagram and what it carried, and gives the account before and after when it changed.
+    pub(super) fn observe(&mut self, number: u32, units: Units) -> Option<(Account, Account)> {
+        let mut surprised = false;
+        let before = self.believed;
         for (track, model) in self.tracks.iter_mut().zip(self.models) {
-            track.observe(number, model.units(units), model.inclusive);
+            surprised |= track.observe(number, model.units(units), model.inclusive);
+        }
+        if !surprised {
+            return None;
         }
         if self.tracks.iter().any(|track| MEMORY <= track.surprises) {
             self.tracks.iter_mut().for_each(|track| track.surprises /= 2);
         }
+        self.believed = self.account();
+        Some((before, self.believed))
     }
 
     /// By the way of counting that is believed.
-    pub(super) fn account(&self) -> Account {
+    fn account(&self) -> Account {
         // `min_by_key` gives the first of equals.
         self.tracks.iter().min_by_key(|track| track.surprises).map_or_else(Account::default, |track| track.account)
     }
@@ -146,16 +154,17 @@ impl Model {
 }
 
 impl Track {
-    fn observe(&mut self, number: u32, units: Option<u32>, inclusive: bool) {
+    /// Whether the number was not the expected one.
+    fn observe(&mut self, number: u32, units: Option<u32>, inclusive: bool) -> bool {
         let latest = self.latest.replace((number, units));
-        let Some((before, units_before)) = latest else { return };
+        let Some((before, units_before)) = latest else { return false };
         // Without knowing what was carried there is nothing to compare, and no alarm.
-        let Some(step) = (if inclusive { units } else { units_before }) else { return };
+        let Some(step) = (if inclusive { units } else { units_before }) else { return false };
         let expected = before.wrapping_add(step);
         let ahead = number.wrapping_sub(expected);
         let behind = expected.wrapping_sub(number);
         if ahead == 0 {
-            return;
+            return false;
         }
         self.surprises = self.surprises.saturating_add(1);
         if ahead < RESTART {
@@ -168,5 +177,6 @@ impl Track {
         } else {
             self.account.restarts = self.account.restarts.saturating_add(1);
         }
+        true
     }
 }
