@@ -37,7 +37,7 @@ pub(super) fn push(plan: &Plan, registers: &Registers, context: &Context<'_>, fl
     let pair = |(bytes, packets)| Counts { bytes: registers.get(bytes), packets: registers.get(packets) };
     flow.counts = pair(plan.forward);
     if plan.has_rare {
-        rare(plan, registers, flow);
+        rare(registers, flow);
     }
     if plan.has_sampling {
         flow.sampling = sampling(plan, registers, context);
@@ -100,7 +100,7 @@ fn attributes(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
 }
 
 /// What most templates have nothing of.
-fn rare(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
+fn rare(r: &Registers, flow: &mut FlowRecord) {
     flow.nat_src_ip = either(r, Register::NatSrc4, (Register::NatSrc6High, Register::NatSrc6Low));
     flow.nat_dst_ip = either(r, Register::NatDst4, (Register::NatDst6High, Register::NatDst6Low));
     flow.nat_src_port = low16(r.get(Register::NatSrcPort));
