@@ -89,7 +89,12 @@ pub struct Collector {
 
 impl Collector {
     pub fn new(limits: Limits) -> Self {
-        Self { hosts: LruCache::new(limits.exporters), limits, totals: Totals::default(), revision: Revision::default() }
+        Self {
+            hosts: LruCache::new(limits.exporters),
+            limits,
+            totals: Totals::default(),
+            revision: Revision::default(),
+        }
     }
 
     /// Decodes one UDP payload and appends its flow records to `flows`, those of sets that had waited included.
