@@ -134,6 +134,11 @@ impl Host {
         self.sessions.get_mut(&(origin, domain, version)).zip(self.exporters.get_mut(&key))
     }
 
+    /// How many templates could be borrowed now.
+    pub(super) fn known(&self) -> usize {
+        self.exporters.iter().map(|(_, exporter)| exporter.newest.len()).sum()
+    }
+
     /// The templates that could be borrowed now.
     pub(super) fn templates(&self) -> impl Iterator<Item = KnownTemplate> {
         self.exporters.iter().flat_map(|(&(domain, version), exporter)| {
@@ -214,11 +219,6 @@ impl Exporter {
     /// Takes back a template that a former run of the collector had received.
     pub(super) fn restore(&mut self, template: Arc<Template>, received: Timestamp) {
         self.keep(Compiled::new(template), received);
-    }
-
-    /// How many templates could be borrowed.
-    pub(super) fn known(&self) -> usize {
-        self.newest.len()
     }
 
     fn keep(&mut self, compiled: Arc<Compiled>, received: Timestamp) {

@@ -95,7 +95,7 @@ impl Collector {
     /// fewest come first, so that none that floods pushes out the others.
     pub fn templates_to_store(&self, now: Timestamp) -> Vec<KnownTemplate> {
         let mut hosts: Vec<_> = self.hosts.iter().map(|(_, host)| host).collect();
-        hosts.sort_by_cached_key(|host| host.exporters.iter().map(|(_, exporter)| exporter.known()).sum::<usize>());
+        hosts.sort_by_cached_key(|host| host.known());
         let mut room = STORED_FIELDS;
         let young = |known: &KnownTemplate| now.since(known.received) <= LIFETIME_MS;
         let fits = |known: &KnownTemplate| {
@@ -104,6 +104,11 @@ impl Collector {
             left.is_some()
         };
         hosts.into_iter().flat_map(Host::templates).filter(young).take_while(fits).take(STORED).collect()
+    }
+
+    /// How many templates could be borrowed now; those that are not among the ones to store are lost by a restart.
+    pub fn template_count(&self) -> usize {
+        self.hosts.iter().map(|(_, host)| host.known()).sum()
     }
 
     /// Whether templates have come since another revision.

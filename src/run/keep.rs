@@ -30,11 +30,13 @@ pub(super) struct Keeper {
     caught: Caught,
     /// What storage knows of the templates, and since when.
     told: Option<(Revision, Timestamp)>,
+    /// Templates that are too many or too old to be stored.
+    lost: usize,
 }
 
 impl Keeper {
     pub(super) const fn new(storage: Sender<Message>, to: SocketAddr, caught: Caught) -> Self {
-        Self { storage, to, caught, told: None }
+        Self { storage, to, caught, told: None, lost: 0 }
     }
 
     pub(super) fn malformed(&mut self, at: Timestamp, from: SocketAddr, reason: Malformed, payload: &[u8]) {
@@ -50,8 +52,18 @@ impl Keeper {
         let revision = collector.revision();
         if is_due(self.told, revision, now, is_last) {
             self.told = Some((revision, now));
-            let _ = self.storage.send(Message::Templates(collector.templates_to_store(now).into()));
+            let templates = collector.templates_to_store(now);
+            self.tell_lost(collector.template_count().saturating_sub(templates.len()));
+            let _ = self.storage.send(Message::Templates(templates.into()));
         }
+    }
+
+    /// Says once, not every second, that a restart will cost templates.
+    fn tell_lost(&mut self, lost: usize) {
+        if self.lost == 0 && lost != 0 {
+            warn!(lost, "templates too many or too old to be stored: after a restart they have to come again");
+        }
+        self.lost = lost;
     }
 }
 

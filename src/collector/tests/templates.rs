@@ -131,6 +131,7 @@ fn no_more_templates_are_stored_than_the_table_may_hold_and_the_smallest_exporte
     bench.collector.restore(NOW, many.chain([small.clone()]).collect());
     let stored = bench.collector.templates_to_store(NOW);
     assert_eq!((stored.len(), &stored[0]), (STORED, &small));
+    assert_eq!(bench.collector.template_count(), STORED + 11);
 
     let mut bench = Bench::new();
     let long = (256..1280).map(|id| KnownTemplate { template: template(id, &[(1, 4); 1000]).into(), ..known(id, NOW) });
