@@ -4,10 +4,11 @@
 //! files. Its input is a file that anybody may have made: what is kept in memory is bounded, whatever a length in the
 //! file says.
 //!
-//! `file` knows how frames lie in a file, `frame` how a datagram lies in a frame.
+//! `file` knows how frames lie in a file, `frame` how a datagram lies in a frame; [`quarantine`] writes such a file.
 
 mod file;
 mod frame;
+pub mod quarantine;
 
 use std::io;
 use std::net::SocketAddr;

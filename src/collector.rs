@@ -18,7 +18,9 @@ mod sequence;
 mod session;
 mod sflow;
 pub mod stats;
+pub mod templates;
 
+use std::mem::take;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ use crate::collector::plan::Registers;
 use crate::collector::sequence::Units;
 use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Session, WaitingSet};
 use crate::collector::stats::{Health, Totals};
+use crate::collector::templates::Revision;
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, Timestamp, Version};
 use crate::wire::ipfix::Announcement;
 use crate::wire::reader::Reader;
@@ -81,11 +84,17 @@ pub struct Collector {
     limits: Limits,
     hosts: LruCache<IpAddr, Host>,
     totals: Totals,
+    revision: Revision,
 }
 
 impl Collector {
     pub fn new(limits: Limits) -> Self {
-        Self { hosts: LruCache::new(limits.exporters), limits, totals: Totals::default() }
+        Self {
+            hosts: LruCache::new(limits.exporters),
+            limits,
+            totals: Totals::default(),
+            revision: Revision::default(),
+        }
     }
 
     /// Decodes one UDP payload and appends its flow records to `flows`, those of sets that had waited included.
@@ -159,6 +168,8 @@ impl Collector {
             .hosts
             .iter()
             .flat_map(|(_, host)| host.exporters.iter())
+            // Of an exporter whose templates were restored nothing may have come yet.
+            .filter(|(_, exporter)| 0 < exporter.stats.datagrams)
             .map(|(_, exporter)| exporter.stats.clone())
             .collect();
         exporters.sort_unstable_by_key(|stats| (stats.address, stats.domain, stats.version));
@@ -236,6 +247,8 @@ impl Collector {
         let units = if walked.is_ok() { decoder.units } else { UNKNOWN };
         exporter.stats.observe(session, header.sequence, units);
         exporter.stats.malformed = exporter.stats.malformed.saturating_add(u64::from(walked.is_err()));
+        let news = take(&mut exporter.revision);
+        self.revision.add(news);
         walked.map(|()| Fate::Decoded)
     }
 
@@ -269,6 +282,8 @@ impl Collector {
         message.sets().try_for_each(|set| decoder.ipfix_set(set?))?;
         let units = decoder.units;
         exporter.stats.observe(session, header.sequence, units);
+        let news = take(&mut exporter.revision);
+        self.revision.add(news);
         Ok(Fate::Decoded)
     }
 
@@ -369,7 +384,8 @@ impl Decoder<'_> {
     fn learn(&mut self, template: Template) {
         let id = template.id;
         self.units.templates = self.units.templates.wrapping_add(1);
-        if !matches!(self.exporter.learn(self.session, self.limits, template), Learned::New | Learned::Redefined) {
+        let learned = self.exporter.learn(self.session, self.limits, template, self.blank.received);
+        if !matches!(learned, Learned::New | Learned::Redefined) {
             return;
         }
         for set in self.exporter.awaited(id) {
@@ -484,6 +500,9 @@ impl Decoder<'_> {
 
 impl stats::ExporterStats {
     fn seen(&mut self, received: Timestamp, payload: &[u8], export: Timestamp) {
+        if self.datagrams == 0 {
+            self.first_seen = received;
+        }
         self.datagrams = self.datagrams.saturating_add(1);
         self.octets = self.octets.saturating_add(octets(payload));
         self.last_seen = received;

@@ -5,6 +5,7 @@
 //! drained, the last batch is written.
 
 mod intake;
+mod keep;
 mod live;
 mod pipeline;
 mod replay;

@@ -9,7 +9,7 @@
 //!
 //! `flows` is append-only, and its primary key begins with the receive time ([`RowKey`]): a time range is a key range,
 //! and the table needs no second index. What few exporters send stands in `details` under the same key, for the flows
-//! that have any of it. The view `flow` shows both in readable form, so that the stock `sqlite3` shell is enough.
+//! that have any of it. What a collector knew of templates stands in `templates` for its next run. The view `flow` shows both in readable form, so that the stock `sqlite3` shell is enough.
 //!
 //! # Locking
 //!
@@ -24,6 +24,7 @@ pub mod history;
 mod keys;
 mod row;
 pub mod schema;
+pub mod templates;
 pub mod writer;
 
 use std::fmt;

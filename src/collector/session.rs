@@ -14,6 +14,7 @@ use crate::collector::options::ExporterFacts;
 use crate::collector::plan::{self, Plan};
 use crate::collector::sequence::Sequence;
 use crate::collector::stats::ExporterStats;
+use crate::collector::templates::{KnownTemplate, Revision};
 use crate::flow::{ObservationDomainId, Timestamp, Version};
 use crate::wire::sflow::Source;
 use crate::wire::template::{Template, TemplateId};
@@ -21,8 +22,22 @@ use crate::wire::template::{Template, TemplateId};
 /// A template and what it compiles to.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    pub(super) template: Template,
+    pub(super) template: Arc<Template>,
     pub(super) plan: Plan,
+}
+
+impl Compiled {
+    fn new(template: Arc<Template>) -> Arc<Self> {
+        let plan = plan::compile(&template);
+        Arc::new(Self { template, plan })
+    }
+}
+
+/// A template, and when it came last.
+#[derive(Debug)]
+struct Known {
+    compiled: Arc<Compiled>,
+    received: Timestamp,
 }
 
 /// All sessions of one address.
@@ -55,8 +70,11 @@ pub(super) struct Session {
 /// One exporter and domain, whatever port it sends from.
 #[derive(Debug)]
 pub(super) struct Exporter {
-    /// The newest definition of each template over all sessions, to be borrowed after a change of port.
-    newest: LruCache<TemplateId, Arc<Compiled>>,
+    /// The last received definition of each template over all sessions and the run before, to be borrowed after a
+    /// change of port or a restart of the collector.
+    newest: LruCache<TemplateId, Known>,
+    /// What template records did since it was last taken.
+    pub(super) revision: Revision,
     pub(super) facts: ExporterFacts,
     pub(super) stats: ExporterStats,
     waiting: BTreeMap<TemplateId, VecDeque<WaitingSet>>,
@@ -115,6 +133,24 @@ impl Host {
         }
         self.sessions.get_mut(&(origin, domain, version)).zip(self.exporters.get_mut(&key))
     }
+
+    /// How many templates could be borrowed now.
+    pub(super) fn known(&self) -> usize {
+        self.exporters.iter().map(|(_, exporter)| exporter.newest.len()).sum()
+    }
+
+    /// The templates that could be borrowed now.
+    pub(super) fn templates(&self) -> impl Iterator<Item = KnownTemplate> {
+        self.exporters.iter().flat_map(|(&(domain, version), exporter)| {
+            exporter.newest.iter().map(move |(_, known)| KnownTemplate {
+                exporter: exporter.stats.address,
+                domain,
+                version,
+                template: Arc::clone(&known.compiled.template),
+                received: known.received,
+            })
+        })
+    }
 }
 
 /// Sources of sFlow per session whose drops are followed; those of more are not counted.
@@ -132,10 +168,19 @@ impl Session {
     }
 }
 
+impl Limits {
+    /// Whether data can be read with a template. One of no octets would never end a set, and a record longer than a
+    /// set can be never comes.
+    pub(super) fn allow(&self, template: &Template) -> bool {
+        (1..=usize::from(u16::MAX)).contains(&template.shortest()) && template.fields.len() <= self.fields
+    }
+}
+
 impl Exporter {
-    fn new(limits: &Limits, stats: ExporterStats) -> Self {
+    pub(super) fn new(limits: &Limits, stats: ExporterStats) -> Self {
         Self {
             newest: LruCache::new(limits.templates),
+            revision: Revision::default(),
             facts: ExporterFacts::default(),
             stats,
             waiting: BTreeMap::new(),
@@ -144,29 +189,47 @@ impl Exporter {
     }
 
     /// Keeps a template for its session and for borrowing.
-    pub(super) fn learn(&mut self, session: &mut Session, limits: &Limits, template: Template) -> Learned {
+    pub(super) fn learn(
+        &mut self,
+        session: &mut Session,
+        limits: &Limits,
+        template: Template,
+        received: Timestamp,
+    ) -> Learned {
         self.stats.template_records = self.stats.template_records.saturating_add(1);
-        // A record of no octets would never end a set, and one longer than a set can be never comes.
-        let usable = (1..=usize::from(u16::MAX)).contains(&template.shortest());
-        if !usable || limits.fields < template.fields.len() {
+        if !limits.allow(&template) {
             self.stats.rejected_templates = self.stats.rejected_templates.saturating_add(1);
             return Learned::Rejected;
         }
         let known = session.templates.get(&template.id);
-        if known.is_some_and(|known| known.template == template) {
+        if let Some(same) = known.filter(|known| *known.template == template) {
+            self.keep(Arc::clone(same), received);
             return Learned::Same;
         }
         let learned = if known.is_some() { Learned::Redefined } else { Learned::New };
         if learned == Learned::Redefined {
             self.stats.redefined = self.stats.redefined.saturating_add(1);
         }
-        let plan = plan::compile(&template);
-        let id = template.id;
-        let compiled = Arc::new(Compiled { template, plan });
-        session.templates.insert(id, Arc::clone(&compiled));
-        self.newest.insert(id, compiled);
-        self.stats.templates = u64::try_from(self.newest.len()).unwrap_or(u64::MAX);
+        let compiled = Compiled::new(template.into());
+        session.templates.insert(compiled.template.id, Arc::clone(&compiled));
+        self.keep(compiled, received);
         learned
+    }
+
+    /// Takes back a template that a former run of the collector had received.
+    pub(super) fn restore(&mut self, template: Arc<Template>, received: Timestamp) {
+        self.keep(Compiled::new(template), received);
+    }
+
+    fn keep(&mut self, compiled: Arc<Compiled>, received: Timestamp) {
+        let template = Arc::clone(&compiled.template);
+        let before = self.newest.insert(template.id, Known { compiled, received });
+        // Most repetitions are of the very template that is known, which saves the comparison of its fields.
+        let is_same = |known: &Known| Arc::ptr_eq(&known.compiled.template, &template);
+        let is_known = before.is_some_and(|known| is_same(&known) || known.compiled.template == template);
+        self.revision.records = self.revision.records.saturating_add(1);
+        self.revision.definitions = self.revision.definitions.saturating_add(u64::from(!is_known));
+        self.stats.templates = u64::try_from(self.newest.len()).unwrap_or(u64::MAX);
     }
 
     /// The session's template, else the newest one of this exporter and domain.
@@ -174,7 +237,7 @@ impl Exporter {
         if let Some(own) = session.templates.get(&id) {
             return Some(Arc::clone(own));
         }
-        let borrowed = Arc::clone(self.newest.get(&id)?);
+        let borrowed = Arc::clone(&self.newest.get(&id)?.compiled);
         self.stats.borrowed = self.stats.borrowed.saturating_add(1);
         Some(borrowed)
     }

@@ -57,7 +57,7 @@ pub struct ExporterStats {
     pub rejected_templates: u64,
     /// Withdrawals, which UDP must ignore (RFC 7011 §8.4).
     pub withdrawals: u64,
-    /// Sets decoded with a template that another source port of the same exporter sent.
+    /// Sets decoded with a template that another source port of the same exporter sent, or that was restored.
     pub borrowed: u64,
     /// Sets waiting for a template now.
     pub waiting: u64,

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod quirks;
+mod templates;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -9,14 +9,17 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use tracing::{info, warn};
 
+use crate::capture::quarantine::Caught;
 use crate::collector::stats::{Health, SocketStats};
 use crate::collector::{Collector, Limits};
 use crate::config::Listen;
 use crate::demo::Demo;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::receive::{self, Receiver as Socket};
+use crate::run::keep::{self, Keeper};
 use crate::run::now;
 use crate::run::pipeline::{Message, Outlets, reachable};
+use crate::store::templates::Stored;
 use crate::tui::app::Source;
 
 /// How long the source may sleep before it looks whether it should stop, and what time it is.
@@ -33,6 +36,8 @@ pub(super) struct Intake {
     /// Whether the reader of the JSON lines has gone.
     unwanted: bool,
     ticked: Timestamp,
+    /// Of a live run that stores.
+    keeper: Option<Keeper>,
 }
 
 impl Intake {
@@ -43,13 +48,25 @@ impl Intake {
             flows: Vec::new(),
             unwanted: false,
             ticked: Timestamp::default(),
+            keeper: None,
         }
     }
 
-    /// Decodes one datagram. What is malformed was counted and costs nothing else.
+    /// Of a live run, which begins with the templates of the run before.
+    fn live(outlets: Outlets, to: SocketAddr, templates: Stored) -> Self {
+        let mut intake = Self::new(outlets);
+        keep::restore(&mut intake.collector, now(), templates);
+        intake.keeper = intake.outlets.storage.clone().map(|storage| Keeper::new(storage, to, Caught::default()));
+        intake
+    }
+
+    /// Decodes one datagram. What is malformed was counted, and is kept for a look.
     pub(super) fn datagram(&mut self, received: Timestamp, from: SocketAddr, payload: &[u8]) {
         if let Err(malformed) = self.collector.datagram(received, from, payload, &mut self.flows) {
             tracing::debug!(%from, %malformed, "datagram not decoded");
+            if let Some(keeper) = &mut self.keeper {
+                keeper.malformed(received, from, malformed, payload);
+            }
         }
     }
 
@@ -77,6 +94,13 @@ impl Intake {
         self.ticked = now;
         self.collector.tick(now);
         self.account(now, sockets());
+        self.hand_on(now, false);
+    }
+
+    fn hand_on(&mut self, now: Timestamp, is_last: bool) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.hand_on(now, &self.collector, is_last);
+        }
     }
 
     /// Tells everybody the time and the accounts.
@@ -108,11 +132,13 @@ impl Intake {
 pub(super) struct Sockets {
     socket: Socket,
     demo: bool,
+    /// Of the run before.
+    templates: Stored,
     stop: Arc<AtomicBool>,
 }
 
 impl Sockets {
-    pub(super) fn open(listen: Listen, demo: bool, stop: Arc<AtomicBool>) -> Result<Self> {
+    pub(super) fn open(listen: Listen, demo: bool, templates: Stored, stop: Arc<AtomicBool>) -> Result<Self> {
         let options = receive::Options { listen: listen.address, buffer: listen.buffer };
         let socket = Socket::bind(&options).map_err(|error| match error.hint() {
             Some(hint) => anyhow!("{error}\nhint: {hint}"),
@@ -122,7 +148,7 @@ impl Sockets {
         if let Some(hint) = socket.buffer_hint() {
             warn!(hint, "the kernel gave a smaller receive buffer than was asked for");
         }
-        Ok(Self { socket, demo, stop })
+        Ok(Self { socket, demo, templates, stop })
     }
 
     pub(super) fn shown(&self) -> Source {
@@ -137,7 +163,8 @@ impl Sockets {
 
     pub(super) fn run(mut self, outlets: Outlets) -> Result<()> {
         let demo = self.start_demo()?;
-        let mut intake = Intake::new(outlets);
+        let templates = std::mem::take(&mut self.templates);
+        let mut intake = Intake::live(outlets, self.socket.local_addr(), templates);
         while !self.stop.load(Ordering::Relaxed) && intake.is_wanted() {
             self.receive(&mut intake, WAKE)?;
             intake.tick(now(), || vec![self.socket.stats()]);
@@ -149,6 +176,7 @@ impl Sockets {
         // What the kernel has accepted is not lost by a signal.
         while 0 < self.receive(&mut intake, Duration::ZERO)? {}
         intake.account(now(), vec![self.socket.stats()]);
+        intake.hand_on(now(), true);
         Ok(())
     }
 

@@ -90,6 +90,7 @@ impl Live {
                 self.health = health;
                 first
             }
+            Message::Templates(_) | Message::Caught(_) => false,
             Message::Now(now) => {
                 self.now = self.now.max(now);
                 self.shown.is_none_or(|shown| SHORTEST <= shown.elapsed())

@@ -20,13 +20,16 @@ use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::{oneshot, watch};
 
+use crate::capture::quarantine::Caught;
 use crate::collector::stats::Health;
+use crate::collector::templates::KnownTemplate;
 use crate::config::{Config, Output, Source};
 use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
 use crate::run::live::{self, Live};
 use crate::run::storage::{self, Storage};
-use crate::run::{intake, replay, stored};
+use crate::run::{intake, keep, replay, stored};
+use crate::store::templates::Stored;
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source as Shown};
 use crate::window::{Snapshot, Span};
@@ -40,6 +43,10 @@ pub(super) const WAITING_BATCHES: usize = 1024;
 pub(super) enum Message {
     Flows(Arc<[FlowRecord]>),
     Health(Arc<Health>),
+    /// What the collector knows of templates, for the next run.
+    Templates(Arc<[KnownTemplate]>),
+    /// Datagrams that could not be decoded.
+    Caught(Box<Caught>),
     /// The source's clock: real time, or the time of a capture.
     Now(Timestamp),
     /// The screen wants another span.
@@ -84,7 +91,8 @@ impl Pipeline {
             Some(path) if !reads_database => Some(storage::open(path)?),
             _ => None,
         };
-        let source = SourceThread::open(config, database, stop)?;
+        let templates = writer.as_ref().map(keep::stored).unwrap_or_default();
+        let source = SourceThread::open(config, database, templates, stop)?;
         let (window, from_source) = bounded(WAITING_BATCHES);
         let spans = window.clone();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
@@ -175,10 +183,10 @@ enum SourceThread {
 }
 
 impl SourceThread {
-    fn open(config: &Config, database: Option<PathBuf>, stop: Arc<AtomicBool>) -> Result<Self> {
+    fn open(config: &Config, database: Option<PathBuf>, templates: Stored, stop: Arc<AtomicBool>) -> Result<Self> {
         match &config.source {
-            Source::Live(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(*listen, false, stop)?))),
-            Source::Demo(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(*listen, true, stop)?))),
+            Source::Live(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(*listen, false, templates, stop)?))),
+            Source::Demo(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(*listen, true, templates, stop)?))),
             Source::Replay { files, speed } => {
                 let progress = !config.has_screen();
                 Ok(Self::Replay(replay::Replay::open(files.clone(), *speed, progress, stop)?))

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
+use crate::capture::quarantine::Quarantine;
 use crate::collector::stats::Health;
 use crate::flow::Counts;
 use crate::run::now;
@@ -33,6 +34,7 @@ pub(super) fn told(error: &store::Error) -> anyhow::Error {
 /// State of the storage thread.
 pub(super) struct Storage {
     writer: Writer,
+    quarantine: Quarantine,
     interval: Duration,
     stats: watch::Sender<Option<WriterStats>>,
     health: Health,
@@ -45,7 +47,8 @@ impl Storage {
     pub(super) fn new(writer: Writer, interval: Duration, stats: watch::Sender<Option<WriterStats>>) -> Self {
         // The screen shows where flows go before the first of them came.
         stats.send_replace(Some(writer.stats()));
-        Self { writer, interval, stats, health: Health::default(), counts: Counts::default(), datagrams: 0 }
+        let quarantine = Quarantine::beside(&writer.stats().path);
+        Self { writer, quarantine, interval, stats, health: Health::default(), counts: Counts::default(), datagrams: 0 }
     }
 
     /// Runs until the source is gone; returns how many flows could not be written.
@@ -77,6 +80,8 @@ impl Storage {
                 self.health = Health::clone(&health);
                 self.stats.send_replace(Some(self.writer.stats()));
             }
+            Message::Templates(templates) => self.writer.keep_templates(templates),
+            Message::Caught(caught) => self.quarantine.add(*caught),
             Message::Now(_) | Message::Span(_) | Message::Shown(_) => {}
         }
     }
@@ -90,6 +95,22 @@ impl Storage {
             }
         }
         self.stats.send_replace(Some(self.writer.stats()));
+        self.show_quarantine();
+    }
+
+    /// Lets people look at what could not be decoded. That this fails costs no flow.
+    fn show_quarantine(&mut self) {
+        match self.quarantine.save() {
+            Ok(None) => {}
+            Ok(Some(saved)) => info!(
+                datagrams = saved.datagrams,
+                displaced = saved.displaced,
+                skipped = saved.skipped,
+                path = %self.quarantine.path().display(),
+                "quarantine written"
+            ),
+            Err(problem) => warn!(%problem, path = %self.quarantine.path().display(), "quarantine not written"),
+        }
     }
 
     /// The one line per flush of a headless run.
@@ -115,7 +136,8 @@ impl Storage {
         self.datagrams = totals.datagrams;
     }
 
-    fn close(self) -> u64 {
+    fn close(mut self) -> u64 {
+        self.show_quarantine();
         let stats = self.writer.stats();
         match self.writer.close(now(), &self.health) {
             Ok(closed) => {

@@ -14,7 +14,7 @@ use crate::store::keys::RowKey;
 use crate::store::{Action, Error};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// The version that this program writes and reads.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of entries")]
@@ -132,6 +132,21 @@ const V1: &str = "
         kernel_dropped INTEGER NOT NULL,    -- datagrams that found the socket buffers full
         dropped_flows  INTEGER NOT NULL     -- flows that found the write buffer full
     ) STRICT;
+";
+
+/// Rows are replaced all at once, and there are never more than `collector::templates::STORED`.
+const V2: &str = "
+    -- Templates of v9 and IPFIX as the collector last knew them, which its next run begins with.
+    CREATE TABLE templates (
+        address     TEXT NOT NULL,
+        domain      INTEGER NOT NULL,
+        version     INTEGER NOT NULL, -- 9 or 10
+        id          INTEGER NOT NULL, -- from 256
+        scopes      INTEGER NOT NULL, -- how many fields from the front are scope; 0 for a template of flows
+        received_ms INTEGER NOT NULL, -- when it last came, repetitions included; up to a minute late
+        fields      TEXT NOT NULL,    -- element:length …; a vendor's is pen/element:length, a scope of v9 sN:length
+        PRIMARY KEY (address, domain, version, id)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the file to the version of this program.

@@ -127,7 +127,9 @@ fn a_newer_schema_is_refused() {
     assert!(
         matches!(error, Error::NewerSchema { found, supported, .. } if supported == schema::SUPPORTED && found == supported + 1)
     );
-    assert!(error.to_string().ends_with("schema version 2 is newer than this program's 1"), "{error}");
+    let (found, supported) = (schema::SUPPORTED + 1, schema::SUPPORTED);
+    let says = format!("schema version {found} is newer than this program's {supported}");
+    assert!(error.to_string().ends_with(&says), "{error}");
     assert!(matches!(History::open(&place.path), Err(Error::NewerSchema { .. })));
     assert_eq!(fs::read(&place.path).unwrap(), before);
 }

@@ -14,10 +14,12 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior};
 
 use crate::collector::stats::Health;
+use crate::collector::templates::KnownTemplate;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Exporters, RunId};
 use crate::store::keys::Keys;
 use crate::store::row::Insert;
+use crate::store::templates::{self, Stored};
 use crate::store::{Action, BUSY_TIMEOUT, Error, inspect, schema};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Writer {
     options: Options,
     batches: VecDeque<Arc<[FlowRecord]>>,
     exporters: Exporters,
+    /// To be written by the next flush; `None` when the table is up to date.
+    templates: Option<Arc<[KnownTemplate]>>,
     run: Option<RunId>,
     stats: WriterStats,
     /// Locked until it is closed.
@@ -105,6 +109,7 @@ impl Writer {
             options,
             batches: VecDeque::new(),
             exporters: Exporters::default(),
+            templates: None,
             run: None,
             stats,
             _lock: lock,
@@ -126,12 +131,26 @@ impl Writer {
         }
     }
 
+    /// Takes the templates that the next flush writes in the place of those stored.
+    pub fn keep_templates(&mut self, templates: Arc<[KnownTemplate]>) {
+        self.templates = Some(templates);
+    }
+
+    /// The templates that are stored. A damaged row costs the template in it.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn stored_templates(&self) -> Result<Stored, Error> {
+        let failed = |source| Error::Sqlite { action: Action::Read, path: self.stats.path.clone(), source };
+        templates::load(&self.connection).map_err(failed)
+    }
+
     /// Whether the buffer is above a quarter of its bound, and a flush should not wait for its time.
     pub const fn is_full_enough(&self) -> bool {
         self.options.buffer_flows / 4 < self.stats.buffered
     }
 
-    /// Writes everything buffered and the accounts in one transaction. The first flush begins the run in
+    /// Writes everything buffered, the templates and the accounts in one transaction. The first flush begins the run in
     /// `collector_runs`: a caller that wants its start to be exact flushes once when it starts.
     ///
     /// # Errors
@@ -166,6 +185,7 @@ impl Writer {
             Ok((run, rows)) => {
                 self.run = Some(run);
                 self.batches.clear();
+                self.templates = None;
                 self.stats.buffered = 0;
                 self.stats.rows += rows;
                 self.stats.flushes += 1;
@@ -190,6 +210,9 @@ impl Writer {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let run = accounts::save_run(&transaction, self.run, (now, ended), health, self.stats.dropped_flows)?;
         accounts::save_exporters(&transaction, run, &health.exporters)?;
+        if let Some(known) = &self.templates {
+            templates::save(&transaction, known)?;
+        }
         let mut rows = 0;
         if !self.batches.is_empty() {
             let mut keys = Keys::new(&transaction)?;

@@ -10,6 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use flowglass::capture::Capture;
+use flowglass::ie::ElementId;
+use flowglass::wire::emit::Message;
+use flowglass::wire::ipfix;
+use flowglass::wire::template::{FieldSpecifier, Template, TemplateId};
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -37,7 +41,13 @@ struct Collector {
 
 impl Collector {
     fn start(args: &[&str]) -> Self {
-        let mut child = command().args(["--no-ui", "--host", "127.0.0.1", "--port", "0"]).args(args).spawn().unwrap();
+        Self::start_in(Path::new("."), args)
+    }
+
+    fn start_in(folder: &Path, args: &[&str]) -> Self {
+        let mut command = command();
+        command.current_dir(folder).args(["--no-ui", "--host", "127.0.0.1", "--port", "0"]).args(args);
+        let mut child = command.spawn().unwrap();
         let (sender, log) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -159,6 +169,97 @@ fn bad_datagrams_are_counted_and_cost_nothing_good() {
     collector.signal(Signal::TERM);
     assert!(collector.end().0.success());
     assert_eq!(stored(&path), expected(&["softflowd-v9"]));
+}
+
+/// A message of IPFIX with a template of addresses and bytes, or with one flow of 7 bytes that it describes.
+fn restart_message(is_template: bool) -> Vec<u8> {
+    let fields = [(8, 4), (12, 4), (1, 4)].map(|(id, length)| FieldSpecifier { element: ElementId::Iana(id), length });
+    let message = Message::ipfix(ipfix::Header { domain: 3, ..Default::default() });
+    if is_template {
+        return message.template(&Template { id: TemplateId(256), scopes: 0, fields: fields.to_vec() }).finish();
+    }
+    message.data(TemplateId(256), &[10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 7]).finish()
+}
+
+/// A collector that never saw a template stores the data that follows one of the run before.
+fn stores_data_without_a_template(path: &str) {
+    let before = stored(Path::new(path)).2;
+    let mut collector = Collector::start(&["--db", path, "--flush-interval", "300s"]);
+    collector.wait_for(|line| line.contains("templates of the run before are known templates=1 outdated=0 damaged=0"));
+    collector.send(&restart_message(false));
+    collector.signal(Signal::TERM);
+    assert!(collector.end().0.success());
+    assert_eq!(stored(Path::new(path)).2, before + 1);
+}
+
+#[test]
+fn templates_survive_a_restart_of_the_collector() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flows.db").to_str().unwrap().to_owned();
+    let collector = Collector::start(&["--db", &path, "--flush-interval", "300s"]);
+    collector.send(&restart_message(true));
+    collector.send(&restart_message(false));
+    collector.signal(Signal::TERM);
+    assert!(collector.end().0.success());
+    assert_eq!(stored(Path::new(&path)), (7, 0, 1));
+    stores_data_without_a_template(&path);
+    // The template was only borrowed in that run, and is there for the next one all the same.
+    stores_data_without_a_template(&path);
+    assert_eq!(stored(Path::new(&path)), (21, 0, 3));
+}
+
+#[test]
+fn templates_survive_a_kill_after_they_were_flushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flows.db").to_str().unwrap().to_owned();
+    let mut collector = Collector::start(&["--db", &path, "--flush-interval", "1s"]);
+    collector.send(&restart_message(true));
+    let templates = || -> i64 {
+        let database = Connection::open(&path).unwrap();
+        database.query_row("SELECT count(*) FROM templates", [], |row| row.get(0)).unwrap()
+    };
+    while templates() == 0 {
+        collector.wait_for(|line| line.contains("flush flows="));
+    }
+    collector.signal(Signal::KILL);
+    assert!(!collector.end().0.success());
+    stores_data_without_a_template(&path);
+}
+
+#[test]
+fn malformed_datagrams_are_kept_and_replayed_with_the_same_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flows.db");
+    let collector = Collector::start(&["--db", path.to_str().unwrap(), "--flush-interval", "300s"]);
+    let bad: [&[u8]; 5] =
+        [b"GET / HTTP/1.1\r\n\r\n", &[], &[0, 10, 0, 99, 1, 2, 3], &[0, 5, 0, 30], &[0, 0, 0, 5, 0, 0, 0, 9]];
+    for payload in bad {
+        collector.send(payload);
+    }
+    collector.replay(&fixture("softflowd-v9"));
+    let port = collector.address.port();
+    collector.signal(Signal::TERM);
+    assert!(collector.end().0.success());
+    let quarantine = folder.path().join("flows.db.quarantine.pcapng");
+    let kept: Vec<_> = Capture::open(&quarantine).unwrap().map(Result::unwrap).collect();
+    assert_eq!(kept.iter().map(|datagram| datagram.payload.as_slice()).collect::<Vec<_>>(), bad);
+    assert!(kept.iter().all(|datagram| datagram.to.port() == port && datagram.from.ip().is_loopback()));
+    let log = text(&run(&["replay", quarantine.to_str().unwrap(), "--no-ui"]).stderr);
+    assert!(log.contains("decoded datagrams=5 ") && log.contains("malformed=3 foreign=2"), "{log}");
+    let reasons = fs::read(&quarantine).unwrap();
+    let says = |reason: &str| reasons.windows(reason.len()).any(|part| part == reason.as_bytes());
+    assert!(says("version 18245 is not NetFlow") && says("message truncated: "));
+}
+
+#[test]
+fn without_a_database_nothing_is_kept_of_malformed_datagrams() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut collector = Collector::start_in(folder.path(), &["--no-db", "--log", "debug"]);
+    collector.send(b"GET / HTTP/1.1\r\n\r\n");
+    collector.wait_for(|line| line.contains("datagram not decoded"));
+    collector.signal(Signal::TERM);
+    assert!(collector.end().0.success());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
