@@ -173,7 +173,7 @@ pub(super) struct Plan {
 pub(super) fn compile(template: &Template) -> Plan {
     let variable = template.is_variable();
     let mut plan = Plan {
-        steps: Vec::with_capacity(template.fields.len()),
+        steps: Vec::with_capacity(template.fields.len().min(REGISTERS)),
         size: (!variable).then(|| template.shortest()),
         present: Present::default(),
         first: TimeForm::default(),
@@ -325,6 +325,11 @@ impl Plan {
         self.present.insert(register);
         let width = u8::try_from(length.min(8)).unwrap_or(8);
         self.steps.push(Step { register, at, width, skip: 0 });
+    }
+
+    /// Octets of its steps, as allocated.
+    pub(super) const fn octets(&self) -> usize {
+        self.steps.capacity().saturating_mul(size_of::<Step>())
     }
 
     /// Whether a record says anything that a flow record can hold.

@@ -21,6 +21,9 @@ use crate::tui::app::Source;
 
 /// How long the source may sleep before it looks whether it should stop, and what time it is.
 const WAKE: Duration = Duration::from_millis(200);
+/// Flows of a batch at which it is handed on before the last datagram of a system call was read: a full buffer of the
+/// longest datagrams would make a million.
+const FLOWS: usize = 16_384;
 /// Milliseconds between two accounts.
 const TICK_MS: i64 = 1000;
 
@@ -50,6 +53,9 @@ impl Intake {
     pub(super) fn datagram(&mut self, received: Timestamp, from: SocketAddr, payload: &[u8]) {
         if let Err(malformed) = self.collector.datagram(received, from, payload, &mut self.flows) {
             tracing::debug!(%from, %malformed, "datagram not decoded");
+        }
+        if FLOWS <= self.flows.len() {
+            self.ship();
         }
     }
 
