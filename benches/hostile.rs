@@ -11,6 +11,8 @@
 //! neighbours on the host do not count. The clock of the collector goes on by
 //! 0.1 ms per datagram, so that sets that wait get too old, and makes jumps, so that senders lose their places.
 
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/common.rs"]
 mod support;
 
@@ -26,6 +28,7 @@ use flowglass::wire::emit::{self, Message};
 use flowglass::wire::template::{FieldSpecifier, Template, TemplateId, VARIABLE};
 use flowglass::wire::{ipfix, sflow, v5, v9};
 
+use crate::clock::spent;
 use crate::support::{FIELDS, peak, say, template};
 
 /// 2023-11-14 22:13:20 UTC.
@@ -437,10 +440,4 @@ impl Random {
             octets.iter_mut().skip(at).zip(edge).for_each(|(octet, edge)| *octet = edge);
         }
     }
-}
-
-/// CPU time of this thread.
-fn spent() -> Duration {
-    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(spent.tv_sec.cast_unsigned(), u32::try_from(spent.tv_nsec).unwrap_or(0))
 }

@@ -31,7 +31,7 @@ use crate::collector::options::ExporterFacts;
 use crate::collector::plan::Registers;
 use crate::collector::room::{Pools, Room};
 use crate::collector::sequence::Units;
-use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Parties, Session, WaitingSet};
+use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Parties, Session};
 use crate::collector::stats::{Health, Totals};
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, Timestamp, Version};
 use crate::wire::ipfix::Announcement;
@@ -441,18 +441,8 @@ impl Decoder<'_> {
     fn data_set(&mut self, set: Set<'_>) {
         let id = TemplateId(set.id);
         let Some(compiled) = self.exporter.template(self.session, id) else {
-            self.exporter.wait(
-                self.limits,
-                id,
-                WaitingSet {
-                    received: self.blank.received,
-                    export: self.export,
-                    boot: self.boot,
-                    offset: set.offset,
-                    octets: set.body.into(),
-                },
-                &mut self.room,
-            );
+            let times = (self.blank.received, self.export, self.boot);
+            self.exporter.wait(self.limits, set, times, &mut self.room);
             (self.units.flows, self.units.records) = (None, None);
             return;
         };

@@ -17,6 +17,7 @@ use crate::collector::sequence::Sequence;
 use crate::collector::shelf::Shelf;
 use crate::collector::stats::{ExporterStats, Totals};
 use crate::flow::{ObservationDomainId, Timestamp, Version};
+use crate::wire::Set;
 use crate::wire::sflow::Source;
 use crate::wire::template::{FieldSpecifier, Template, TemplateId};
 
@@ -264,19 +265,26 @@ impl Exporter {
         Some(borrowed)
     }
 
-    /// Puts a set aside until its template comes; one that finds no room is counted.
-    pub(super) fn wait(&mut self, limits: &Limits, id: TemplateId, set: WaitingSet, room: &mut Room<'_>) {
-        let octets = self.waiting_octets.saturating_add(set.octets.len());
+    /// Puts a set aside until its template comes; one that finds no room is counted, and costs no copy.
+    pub(super) fn wait(
+        &mut self,
+        limits: &Limits,
+        set: Set<'_>,
+        (received, export, boot): (Timestamp, Timestamp, Option<Timestamp>),
+        room: &mut Room<'_>,
+    ) {
+        let octets = self.waiting_octets.saturating_add(set.body.len());
         let fits = octets <= limits.waiting_octets && self.stats.waiting < limits.waiting_sets;
-        if !fits || !room.waiting().take(waiting_held(set.octets.len(), 1)) {
+        if !fits || !room.waiting().take(waiting_held(set.body.len(), 1)) {
             self.stats.expired = self.stats.expired.saturating_add(1);
             return;
         }
-        let due = set.received.plus(limits.waiting_ms);
+        let due = received.plus(limits.waiting_ms);
         room.held.due = Some(room.held.due.map_or(due, |before| before.min(due)));
         self.waiting_octets = octets;
         self.stats.waiting = self.stats.waiting.saturating_add(1);
-        self.waiting.entry(id).or_default().push_back(set);
+        let waiting = WaitingSet { received, export, boot, offset: set.offset, octets: set.body.into() };
+        self.waiting.entry(TemplateId(set.id)).or_default().push_back(waiting);
     }
 
     /// Takes the sets that waited for `id`, oldest first.
