@@ -69,7 +69,12 @@ fn measure(name: &str, told: &[u8], make: &dyn Fn(u32) -> Vec<u8>) {
     while octets < OCTETS {
         let payload = &lot[datagrams % lot.len()];
         flows.clear();
-        let _ = black_box(collector.datagram(Timestamp(datagrams as i64 / 100), from, payload, &mut flows));
+        let _ = black_box(collector.datagram(
+            Timestamp(i64::try_from(datagrams / 100).unwrap_or(0)),
+            from,
+            payload,
+            &mut flows,
+        ));
         (octets, datagrams, made) = (octets + payload.len(), datagrams + 1, made + flows.len());
     }
     let took = (spent() - begin).as_nanos() as f64;
@@ -93,8 +98,8 @@ fn of_domain(domain: u32) -> Message {
 /// As many templates as fit, each with other fields than the last time.
 fn templates(number: u32, fields: u16, size: usize) -> Vec<u8> {
     let field = |id: u16| FieldSpecifier {
-        element: ElementId::Iana((id.wrapping_add(number as u16)) % 512),
-        length: 1 + (number % 7) as u16,
+        element: ElementId::Iana((id.wrapping_add(small(number))) % 512),
+        length: 1 + small(number % 7),
     };
     let mut message = message();
     let mut id = 256;
@@ -107,7 +112,7 @@ fn templates(number: u32, fields: u16, size: usize) -> Vec<u8> {
 }
 
 fn sets(number: u32, octets: usize, size: usize) -> Vec<u8> {
-    let id = 300 + (number % 1000) as u16;
+    let id = 300 + small(number % 1000);
     (0..(size - 16) / (4 + octets)).fold(message(), |message, _| message.set(id, &vec![1; octets])).finish()
 }
 
@@ -124,4 +129,8 @@ fn names(number: u32) -> Vec<u8> {
     let records: Vec<u8> =
         (0..170).flat_map(|n| [number * 170 + n, 0x6162_6364].map(u32::to_be_bytes)).flatten().collect();
     message().set(256, &records).finish()
+}
+
+fn small(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }

@@ -34,7 +34,7 @@ proptest! {
             let mut room = Room { pools: &mut pools, held: &mut held[who] };
             if takes {
                 let taken = room.waiting().take(octets);
-                prop_assert!(taken || bound / 2 / 5 < before + octets);
+                prop_assert!(taken || bound / 2 / 5 < before.saturating_add(octets));
             } else {
                 room.waiting().give(octets);
             }

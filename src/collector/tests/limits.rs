@@ -43,7 +43,7 @@ fn everything_together_is_bounded() {
     assert!(octets < 640 << 20, "{} MiB", octets >> 20);
     // Without the bounds of the sums, addresses times domains times waiting sets alone would be this many GiB.
     let one_by_one = Limits::default();
-    assert_eq!(one_by_one.exporters * one_by_one.domains * one_by_one.waiting_octets >> 30, 16);
+    assert_eq!((one_by_one.exporters * one_by_one.domains * one_by_one.waiting_octets) >> 30, 16);
 }
 
 #[test]
@@ -216,9 +216,9 @@ proptest! {
         }
         prop_assert_eq!(before.datagrams, steps.len() as u64);
         // What is held is nothing but what is there: when all are gone, so is it.
-        for host in 200..200 + TINY.exporters {
+        for host in (200_u8..).take(TINY.exporters) {
             latest = latest.plus(10 * TINY.idle_ms);
-            let sender = SocketAddr::from(([10, 0, 0, host as u8], 1));
+            let sender = SocketAddr::from(([10, 0, 0, host], 1));
             bench.collector.datagram(latest, sender, &of_domain(0).finish(), &mut bench.flows).unwrap();
         }
         let totals = bench.totals();
