@@ -7,15 +7,19 @@
 //! cargo bench --bench hostile -- 2000000 7         # … made from another seed
 //! ```
 //!
-//! The same number and seed make the same datagrams. Making them is not timed. The clock of the collector goes on by
+//! The same number and seed make the same datagrams. Making them is not timed, and what is timed is CPU time, so that
+//! neighbours on the host do not count. The clock of the collector goes on by
 //! 0.1 ms per datagram, so that sets that wait get too old, and makes jumps, so that senders lose their places.
 
+#[path = "support/clock.rs"]
+mod clock;
+#[path = "support/common.rs"]
+mod support;
+
 use std::env;
-use std::fs;
 use std::hint::black_box;
-use std::io::{Write, stdout};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flowglass::collector::{Collector, Limits};
 use flowglass::flow::{FlowRecord, Timestamp};
@@ -24,12 +28,17 @@ use flowglass::wire::emit::{self, Message};
 use flowglass::wire::template::{FieldSpecifier, Template, TemplateId, VARIABLE};
 use flowglass::wire::{ipfix, sflow, v5, v9};
 
+use crate::clock::spent;
+use crate::support::{FIELDS, peak, say, template};
+
 /// 2023-11-14 22:13:20 UTC.
 const BEGIN: i64 = 1_700_000_000_000;
 /// Datagrams made, then decoded, at a time; the clock ticks behind each lot.
 const LOT: u64 = 10_000;
 /// Datagrams per millisecond of the collector's clock.
 const PER_MS: u64 = 10;
+/// Lots between two lines that say how far it is.
+const PROGRESS: u64 = 200;
 /// Lots between two jumps of the clock.
 const JUMP: u64 = 50;
 /// Senders, more than the collector has room for.
@@ -38,30 +47,13 @@ const SENDERS: u32 = 1500;
 const LONGEST: usize = 65_507;
 /// Numbers at which lengths, counts and ids break.
 const EDGES: &[u16] = &[0, 1, 2, 3, 4, 5, 9, 10, 255, 256, 257, 1024, 32_767, 32_768, 65_534, 65_535];
-/// What a flow is usually made of.
-const FIELDS: &[(u16, u16)] = &[
-    (8, 4),
-    (12, 4),
-    (7, 2),
-    (11, 2),
-    (4, 1),
-    (5, 1),
-    (6, 1),
-    (1, 4),
-    (2, 4),
-    (22, 4),
-    (21, 4),
-    (10, 2),
-    (14, 2),
-    (16, 4),
-    (17, 4),
-];
 
 fn main() {
     let numbers: Vec<u64> = env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let count = numbers.first().copied().unwrap_or(2_000_000).max(LOT);
-    let mut random = Random::new(numbers.get(1).copied().unwrap_or(1));
-    say(&format!("{count} datagrams"));
+    let seed = numbers.get(1).copied().unwrap_or(1);
+    let mut random = Random::new(seed);
+    say(&format!("{count} datagrams, seed {seed}"));
     let hostile = run("hostile", count, |lot| lot.hostile(&mut random));
     let size = usize::try_from(hostile.octets / count).unwrap_or(LONGEST);
     let mut random = Random::new(2);
@@ -103,17 +95,25 @@ fn run(name: &str, count: u64, mut make: impl FnMut(&mut Lot)) -> Outcome {
             // Longer than a sender may be silent; every other time back again, as a clock that is set does.
             now += if (number / JUMP).is_multiple_of(2) { 601_000 } else { -300_000 };
         }
-        let begin = Instant::now();
+        let begin = spent();
         outcome.flows += lot.feed(&mut collector, now, &mut flows);
         now += (LOT / PER_MS).cast_signed();
         collector.tick(Timestamp(now));
-        let took = begin.elapsed();
+        let took = spent().saturating_sub(begin);
         slowest = slowest.max(took);
         outcome.took += took;
         outcome.datagrams += LOT;
         outcome.octets += lot.octets.len() as u64;
         if number.is_multiple_of(100) {
             check(&collector, &outcome);
+        }
+        if number % PROGRESS == PROGRESS - 1 {
+            say(&format!(
+                "  {name} {}: {:.0} datagrams/s so far, peak {} MiB",
+                outcome.datagrams,
+                outcome.rate(outcome.datagrams),
+                peak("self"),
+            ));
         }
     }
     check(&collector, &outcome);
@@ -127,7 +127,11 @@ fn check(collector: &Collector, outcome: &Outcome) {
     let totals = health.totals;
     assert_eq!(totals.datagrams, totals.decoded + totals.malformed + totals.foreign + totals.refused);
     assert_eq!((totals.datagrams, totals.octets, totals.flows), (outcome.datagrams, outcome.octets, outcome.flows));
+    assert_eq!(totals.data_sets, totals.decoded_sets + totals.waiting + totals.expired);
     let limits = Limits::default();
+    assert!(totals.waiting_octets <= limits.all_waiting_octets as u64);
+    assert!(totals.template_octets <= limits.all_template_octets as u64);
+    assert!(totals.fact_octets <= limits.all_fact_octets as u64);
     let addresses = health.exporters.chunk_by(|a, b| a.address == b.address);
     assert!(addresses.clone().count() <= limits.exporters, "addresses");
     assert!(addresses.map(<[_]>::len).all(|domains| domains <= limits.domains), "domains of an address");
@@ -151,18 +155,24 @@ fn report(name: &str, collector: &Collector, outcome: &Outcome, slowest: Duratio
         outcome.octets / outcome.datagrams,
         outcome.flows as f64 / outcome.datagrams as f64,
         slowest.as_secs_f64() * 1e6 / LOT as f64,
-        peak(),
+        peak("self"),
     ));
     say(&format!(
         "  decoded {}, malformed {}, foreign {}, refused {}; {addresses} addresses, {} domains, {templates} templates, \
-         {} sets waiting, {} in vain",
+         {} data sets: {} decoded, {} waiting, {} in vain; MiB held: sets {}, templates {}, facts {}, bound of all {}",
         totals.decoded,
         totals.malformed,
         totals.foreign,
         totals.refused,
         health.exporters.len(),
+        totals.data_sets,
+        totals.decoded_sets,
         totals.waiting,
         totals.expired,
+        totals.waiting_octets >> 20,
+        totals.template_octets >> 20,
+        totals.fact_octets >> 20,
+        Limits::default().octets() >> 20,
     ));
 }
 
@@ -331,11 +341,6 @@ fn sets(random: &mut Random, mut message: Message) -> Vec<u8> {
     message.finish()
 }
 
-fn template(id: u16, scopes: usize, fields: &[(u16, u16)]) -> Template {
-    let field = |&(id, length): &(u16, u16)| FieldSpecifier { element: ElementId::Iana(id), length };
-    Template { id: TemplateId(id), scopes, fields: fields.iter().map(field).collect() }
-}
-
 fn any_template(random: &mut Random, id: u16) -> Template {
     match random.below(32) {
         0 => template(id, 0, &[(1, 1)]),
@@ -435,16 +440,4 @@ impl Random {
             octets.iter_mut().skip(at).zip(edge).for_each(|(octet, edge)| *octet = edge);
         }
     }
-}
-
-/// Peak resident MiB of this process.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap_or(0);
-    kib / 1024
-}
-
-fn say(line: &str) {
-    let _ = writeln!(stdout(), "{line}");
 }

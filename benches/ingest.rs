@@ -7,19 +7,22 @@
 //! cargo bench --bench ingest -- 500000 60 100000   # … over so many conversations
 //! ```
 
+#[path = "support/common.rs"]
+mod support;
+
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Write, stdout};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flowglass::ie::ElementId;
 use flowglass::wire::emit::Message;
-use flowglass::wire::template::{FieldSpecifier, Template, TemplateId};
 use flowglass::wire::v9;
 use rusqlite::Connection;
+
+use crate::support::{FIELDS, peak, say, template};
 
 /// Records of a datagram: 24 of 46 octets, as routers fill a packet of 1,500.
 const RECORDS: u32 = 24;
@@ -27,24 +30,6 @@ const RECORDS: u32 = 24;
 const BYTES: u32 = 1000;
 const PACKETS: u32 = 2;
 const EXPORTERS: u32 = 4;
-
-const FIELDS: &[(u16, u16)] = &[
-    (8, 4),
-    (12, 4),
-    (7, 2),
-    (11, 2),
-    (4, 1),
-    (5, 1),
-    (6, 1),
-    (1, 4),
-    (2, 4),
-    (22, 4),
-    (21, 4),
-    (10, 2),
-    (14, 2),
-    (16, 4),
-    (17, 4),
-];
 
 fn main() {
     let numbers: Vec<u64> = env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
@@ -79,7 +64,7 @@ fn run(rate: u64, seconds: u64, conversations: u32) -> bool {
     let log = thread::spawn(move || log.filter(|line| line.contains("flush")).last().unwrap_or_default());
     let sent = send(to, rate, seconds, conversations);
     // Everything sent is in the socket by now; the program drains it before it ends.
-    let memory = peak(&child);
+    let memory = peak(&child.id().to_string());
     let before = cpu_of_children();
     end(&mut child);
     let cpu = cpu_of_children() - before;
@@ -125,7 +110,7 @@ fn payload(exporter: u32, sequence: u32, record: &mut u32, conversations: u32, d
     let header = v9::Header { count: 24, uptime: 3_600_000, seconds, sequence, source_id: exporter };
     let mut message = Message::v9(header);
     if datagram < EXPORTERS as usize || datagram.is_multiple_of(1000) {
-        message = message.template(&template());
+        message = message.template(&template(256, 0, FIELDS));
     }
     let mut octets = Vec::with_capacity(1200);
     for _ in 0..RECORDS {
@@ -141,19 +126,6 @@ fn payload(exporter: u32, sequence: u32, record: &mut u32, conversations: u32, d
         octets.extend([0, 1, 0, 2, 0, 0, 0xfd, 0xe8, 0, 0, 0x3b, 0x41]);
     }
     message.set(256, &octets).finish()
-}
-
-fn template() -> Template {
-    let field = |&(id, length): &(u16, u16)| FieldSpecifier { element: ElementId::Iana(id), length };
-    Template { id: TemplateId(256), scopes: 0, fields: FIELDS.iter().map(field).collect() }
-}
-
-/// Peak resident MiB of the program.
-fn peak(child: &Child) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap_or(0);
-    kib / 1024
 }
 
 /// CPU seconds of the children that have ended: user and system time, in hundredths, behind our own.
@@ -175,8 +147,4 @@ fn stored(path: &std::path::Path) -> (u64, u64, u64) {
     let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
     let (bytes, packets, flows) = database.query_row(sums, [], row).expect("its sums");
     (bytes.cast_unsigned(), packets.cast_unsigned(), flows.cast_unsigned())
-}
-
-fn say(line: &str) {
-    let _ = writeln!(stdout(), "{line}");
 }

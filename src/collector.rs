@@ -14,9 +14,11 @@ mod normalize;
 pub mod options;
 mod packet;
 mod plan;
+mod room;
 mod sequence;
 mod session;
 mod sflow;
+mod shelf;
 pub mod stats;
 pub mod templates;
 
@@ -29,8 +31,9 @@ use hashlink::LruCache;
 use crate::collector::normalize::Context;
 use crate::collector::options::ExporterFacts;
 use crate::collector::plan::Registers;
+use crate::collector::room::{Pools, Room};
 use crate::collector::sequence::Units;
-use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Session, WaitingSet};
+use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Parties, Session};
 use crate::collector::stats::{Health, Totals};
 use crate::collector::templates::Revision;
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, Timestamp, Version};
@@ -40,6 +43,12 @@ use crate::wire::template::{Template, TemplateId};
 use crate::wire::{self, Malformed, Set, ipfix, v5, v9};
 
 /// Bounds on everything that the network can fill. What happens at each bound stands beside it.
+///
+/// The bounds of one address, session or domain multiply to more than a host has; the three whose names begin with
+/// `all_` bound the sums, in octets estimated from the sizes of the structures and their allocations, never below them.
+/// Half of each is dealt out in equal shares, one per address, which nobody else can use up; the other half is for those
+/// that hold more, as long as it lasts. Nothing that one address holds is ever pushed out by another. [`Limits::octets`]
+/// is the bound of everything together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Addresses. A new one takes the place of one that was silent for `idle_ms`, else its datagrams are refused.
@@ -56,6 +65,17 @@ pub struct Limits {
     pub waiting_sets: u64,
     /// Octets of sets that wait per domain; more are dropped.
     pub waiting_octets: usize,
+    /// Octets of all sets that wait; a set that finds no room is dropped.
+    pub all_waiting_octets: usize,
+    /// Octets of all templates, where one that two hold counts twice. A template that finds no room takes the place of
+    /// the least recently used ones of its own session, and is rejected when that is not enough.
+    pub all_template_octets: usize,
+    /// Octets of all names, rates and speeds, and of the drop counts of sFlow; what finds no room is left out.
+    pub all_fact_octets: usize,
+    /// Octets that must have come for each flow record of v9 and IPFIX: a datagram gives as many as its length has of
+    /// these, and so does each set that had waited. Records beyond are counted, not handed out. The shortest record with
+    /// two addresses has eight; one flow record takes 232 octets of memory.
+    pub flow_octets: usize,
     /// How long a set waits, in milliseconds; then it is dropped.
     pub waiting_ms: i64,
     /// How long an address must be silent before another may take its place, in milliseconds.
@@ -72,9 +92,28 @@ impl Default for Limits {
             fields: 1024,
             waiting_sets: 1024,
             waiting_octets: 256 * 1024,
+            all_waiting_octets: 64 * 1024 * 1024,
+            all_template_octets: 128 * 1024 * 1024,
+            all_fact_octets: 64 * 1024 * 1024,
+            flow_octets: 4,
             waiting_ms: 120_000,
             idle_ms: 600_000,
         }
+    }
+}
+
+impl Limits {
+    /// The most octets that a collector takes between two datagrams: what is bounded as a sum, and addresses, sessions
+    /// and domains themselves, each of which is counted twice for a table of hashes that is half empty and a place that
+    /// was given up.
+    pub const fn octets(&self) -> usize {
+        let sessions = self.sessions.saturating_mul(session::SESSION);
+        let domains = self.domains.saturating_mul(session::EXPORTER);
+        let host = session::HOST.saturating_add(sessions).saturating_add(domains);
+        self.all_waiting_octets
+            .saturating_add(self.all_template_octets)
+            .saturating_add(self.all_fact_octets)
+            .saturating_add(self.exporters.saturating_add(1).saturating_mul(host))
     }
 }
 
@@ -83,18 +122,16 @@ impl Default for Limits {
 pub struct Collector {
     limits: Limits,
     hosts: LruCache<IpAddr, Host>,
+    /// Of exporters, only what those had counted that are gone.
     totals: Totals,
     revision: Revision,
+    pools: Pools,
 }
 
 impl Collector {
     pub fn new(limits: Limits) -> Self {
-        Self {
-            hosts: LruCache::new(limits.exporters),
-            limits,
-            totals: Totals::default(),
-            revision: Revision::default(),
-        }
+        let (hosts, pools) = (LruCache::new(limits.exporters), Pools::new(&limits));
+        Self { limits, hosts, totals: Totals::default(), revision: Revision::default(), pools }
     }
 
     /// Decodes one UDP payload and appends its flow records to `flows`, those of sets that had waited included.
@@ -156,9 +193,7 @@ impl Collector {
     /// Lets go of sets that have waited too long; to be called about once a second.
     pub fn tick(&mut self, now: Timestamp) {
         for (_, host) in &mut self.hosts {
-            for (_, exporter) in &mut host.exporters {
-                exporter.expire(&self.limits, now);
-            }
+            host.expire(&self.limits, now, &mut self.pools);
         }
     }
 
@@ -170,15 +205,15 @@ impl Collector {
             .flat_map(|(_, host)| host.exporters.iter())
             // Of an exporter whose templates were restored nothing may have come yet.
             .filter(|(_, exporter)| 0 < exporter.stats.datagrams)
-            .map(|(_, exporter)| exporter.stats.clone())
+            .map(|(_, exporter)| &exporter.stats)
             .collect();
+        // What is sorted are references: an account is large, and there may be many.
         exporters.sort_unstable_by_key(|stats| (stats.address, stats.domain, stats.version));
         let mut totals = self.totals;
-        let sum = |of: fn(&stats::ExporterStats) -> u64| exporters.iter().map(of).fold(0, u64::saturating_add);
-        totals.waiting = sum(|stats| stats.waiting);
-        totals.expired = sum(|stats| stats.expired);
-        totals.lost = sum(|stats| stats.lost);
-        Health { totals, sockets: Vec::new(), exporters }
+        exporters.iter().for_each(|stats| totals.add(stats));
+        let [waiting, templates, facts] = self.pools.held().map(|octets| u64::try_from(octets).unwrap_or(u64::MAX));
+        (totals.waiting_octets, totals.template_octets, totals.fact_octets) = (waiting, templates, facts);
+        Health { totals, sockets: Vec::new(), exporters: exporters.into_iter().cloned().collect() }
     }
 
     /// What the options records of an exporter and domain said.
@@ -198,7 +233,7 @@ impl Collector {
     ) -> Fate {
         let header = packet.header;
         let domain = ObservationDomainId(u32::from(u16::from_be_bytes([header.engine_type, header.engine_id])));
-        let Some((session, exporter)) = self.parties(from, Origin::Port(from.port), domain, version) else {
+        let Some((session, exporter, _)) = self.parties(from, Origin::Port(from.port), domain, version) else {
             return Fate::Refused;
         };
         let nanos = i64::from(header.nanoseconds.checked_div(1_000_000).unwrap_or(0)).min(999);
@@ -228,7 +263,7 @@ impl Collector {
         let header = packet.header;
         let domain = ObservationDomainId(header.source_id);
         let limits = self.limits;
-        let Some((session, exporter)) = self.parties(from, Origin::Port(from.port), domain, Version::V9) else {
+        let Some((session, exporter, room)) = self.parties(from, Origin::Port(from.port), domain, Version::V9) else {
             return Ok(Fate::Refused);
         };
         let export = normalize::from_seconds(header.seconds, from.received);
@@ -237,6 +272,8 @@ impl Collector {
             limits: &limits,
             session,
             exporter,
+            room,
+            allowance: allowance(&limits, payload.len()),
             blank: FlowRecord::blank(from.received, from.address, domain, Version::V9),
             export,
             boot: Some(export.plus(i64::from(header.uptime).saturating_neg())),
@@ -257,7 +294,8 @@ impl Collector {
         let header = message.header;
         let domain = ObservationDomainId(header.domain);
         let limits = self.limits;
-        let Some((session, exporter)) = self.parties(from, Origin::Port(from.port), domain, Version::Ipfix) else {
+        let Some((session, exporter, room)) = self.parties(from, Origin::Port(from.port), domain, Version::Ipfix)
+        else {
             return Ok(Fate::Refused);
         };
         let export = normalize::from_seconds(header.export_time, from.received);
@@ -273,6 +311,8 @@ impl Collector {
             limits: &limits,
             session,
             exporter,
+            room,
+            allowance: allowance(&limits, payload.len()),
             blank: FlowRecord::blank(from.received, from.address, domain, Version::Ipfix),
             export,
             boot: None,
@@ -293,17 +333,27 @@ impl Collector {
         origin: Origin,
         domain: ObservationDomainId,
         version: Version,
-    ) -> Option<(&mut Session, &mut Exporter)> {
+    ) -> Option<Parties<'_>> {
         if self.hosts.get(&from.address).is_none() {
             let oldest = self.hosts.iter().next().map(|(_, host)| host.last_seen);
             let full = self.limits.exporters <= self.hosts.len();
             if full && oldest.is_none_or(|oldest| from.received.since(oldest) < self.limits.idle_ms) {
                 return None;
             }
-            self.hosts.insert(from.address, Host::new(&self.limits, from.received));
+            self.add_host(from.address, from.received);
         }
         let host = self.hosts.get_mut(&from.address)?;
-        host.parties(&self.limits, (from.address, origin), (domain, version), from.received)
+        let sums = (&mut self.pools, &mut self.totals);
+        host.parties(&self.limits, (from.address, origin), (domain, version), from.received, sums)
+    }
+
+    /// Makes room for an address, at the limit in the place of the least recently used one.
+    fn add_host(&mut self, address: IpAddr, now: Timestamp) {
+        let full = self.limits.exporters <= self.hosts.len();
+        if let Some((_, oldest)) = full.then(|| self.hosts.remove_lru()).flatten() {
+            oldest.leave(&mut self.pools, &mut self.totals);
+        }
+        self.hosts.insert(address, Host::new(&self.limits, now));
     }
 }
 
@@ -327,6 +377,9 @@ struct Decoder<'a> {
     limits: &'a Limits,
     session: &'a mut Session,
     exporter: &'a mut Exporter,
+    room: Room<'a>,
+    /// How many flow records may still come out.
+    allowance: usize,
     blank: FlowRecord,
     export: Timestamp,
     boot: Option<Timestamp>,
@@ -365,6 +418,7 @@ impl Decoder<'_> {
     /// A data set, or one whose id is reserved: it is skipped by its length.
     fn other_set(&mut self, set: Set<'_>) {
         if TemplateId::FIRST <= set.id {
+            self.exporter.stats.data_sets = self.exporter.stats.data_sets.saturating_add(1);
             self.data_set(set);
         } else {
             self.exporter.stats.reserved = self.exporter.stats.reserved.saturating_add(1);
@@ -384,11 +438,13 @@ impl Decoder<'_> {
     fn learn(&mut self, template: Template) {
         let id = template.id;
         self.units.templates = self.units.templates.wrapping_add(1);
-        let learned = self.exporter.learn(self.session, self.limits, template, self.blank.received);
+        let account = &mut self.room.templates();
+        let learned = self.exporter.learn(self.session, self.limits, template, self.blank.received, account);
         if !matches!(learned, Learned::New | Learned::Redefined) {
             return;
         }
-        for set in self.exporter.awaited(id) {
+        for set in self.exporter.awaited(id, &mut self.room) {
+            self.allowance = self.allowance.saturating_add(allowance(self.limits, set.octets.len()));
             let now = (self.blank, self.export, self.boot, self.units);
             self.blank.received = set.received;
             self.export = set.export;
@@ -402,20 +458,12 @@ impl Decoder<'_> {
     fn data_set(&mut self, set: Set<'_>) {
         let id = TemplateId(set.id);
         let Some(compiled) = self.exporter.template(self.session, id) else {
-            self.exporter.wait(
-                self.limits,
-                id,
-                WaitingSet {
-                    received: self.blank.received,
-                    export: self.export,
-                    boot: self.boot,
-                    offset: set.offset,
-                    octets: set.body.into(),
-                },
-            );
+            let times = (self.blank.received, self.export, self.boot);
+            self.exporter.wait(self.limits, set, times, &mut self.room);
             (self.units.flows, self.units.records) = (None, None);
             return;
         };
+        self.exporter.stats.decoded_sets = self.exporter.stats.decoded_sets.saturating_add(1);
         let (flows, options) = if compiled.template.is_options() {
             (0, self.options_set(&compiled, set))
         } else {
@@ -432,13 +480,14 @@ impl Decoder<'_> {
         let mut reader = Reader::new(set.body, set.offset);
         let mut fields = Vec::with_capacity(compiled.template.fields.len());
         let mut records = 0_usize;
-        while compiled.template.shortest() <= reader.remaining() {
+        let shortest = compiled.template.shortest();
+        while shortest <= reader.remaining() {
             fields.clear();
             if compiled.template.record(&mut reader, |_, octets| fields.push(octets)).is_err() {
                 self.exporter.stats.overruns = self.exporter.stats.overruns.saturating_add(1);
                 break;
             }
-            self.exporter.facts.learn(&compiled.template, &fields);
+            self.exporter.facts.learn(&compiled.template, &fields, &mut self.room.facts());
             records = records.saturating_add(1);
         }
         let stats = &mut self.exporter.stats;
@@ -464,33 +513,43 @@ impl Decoder<'_> {
             template: set.id,
         };
         let mut registers = Registers::new();
-        let mut records = 0_usize;
+        let end = before.saturating_add(self.allowance);
+        let (mut records, mut surplus) = (0_usize, 0_usize);
         let mut overrun = false;
         if let Some(size) = plan.size {
             records = set.body.len().checked_div(size).unwrap_or(0);
             if plan.is_flow() {
-                self.flows.reserve(records);
+                self.flows.reserve(records.min(self.allowance));
                 plan.each(size, set.body, &mut registers, |registers| {
-                    normalize::push(plan, registers, &context, self.flows);
+                    if self.flows.len() < end {
+                        normalize::push(plan, registers, &context, self.flows);
+                    } else {
+                        surplus = surplus.saturating_add(1);
+                    }
                 });
             }
         } else {
             let mut reader = Reader::new(set.body, set.offset);
             let mut fields = Vec::with_capacity(compiled.template.fields.len());
-            while compiled.template.shortest() <= reader.remaining() {
+            let shortest = compiled.template.shortest();
+            while shortest <= reader.remaining() {
                 if plan.load_variable(&compiled.template, &mut reader, &mut fields, &mut registers).is_err() {
                     overrun = true;
                     break;
                 }
-                if plan.is_flow() {
-                    normalize::push(plan, &registers, &context, self.flows);
+                match plan.is_flow() {
+                    true if self.flows.len() < end => normalize::push(plan, &registers, &context, self.flows),
+                    is_flow => surplus = surplus.saturating_add(is_flow.into()),
                 }
                 records = records.saturating_add(1);
             }
         }
+        let made = self.flows.len().saturating_sub(before);
+        self.allowance = self.allowance.saturating_sub(made);
         let stats = &mut self.exporter.stats;
         stats.overruns = stats.overruns.saturating_add(u64::from(overrun));
-        stats.count_records(records, self.flows.len().saturating_sub(before));
+        stats.surplus = stats.surplus.saturating_add(surplus as u64);
+        stats.count_records(records, made);
         if !plan.is_flow() {
             stats.meaningless = stats.meaningless.saturating_add(records as u64);
         }
@@ -521,6 +580,11 @@ impl stats::ExporterStats {
         self.reordered = self.reordered.saturating_add(after.reordered.saturating_sub(before.reordered));
         self.restarts = self.restarts.saturating_add(after.restarts.saturating_sub(before.restarts));
     }
+}
+
+/// How many flow records so many octets may give.
+fn allowance(limits: &Limits, octets: usize) -> usize {
+    octets.checked_div(limits.flow_octets).unwrap_or(usize::MAX)
 }
 
 /// Whether the templates of a set can be read.

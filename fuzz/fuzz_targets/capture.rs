@@ -2,23 +2,11 @@
 
 #![no_main]
 
-use std::fs::File;
-use std::io::Write;
-use std::os::fd::AsRawFd;
-use std::path::PathBuf;
-
-use flowglass::capture::Capture;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {
-    let Ok(file) = rustix::fs::memfd_create("capture", rustix::fs::MemfdFlags::CLOEXEC) else { return };
-    let mut file = File::from(file);
-    if file.write_all(octets).is_err() {
-        return;
-    }
-    // Opened by this path, the file is read from its beginning.
-    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    let mut capture = match Capture::open(&path) {
+    let Some(opened) = flowglass_fuzz::capture(octets) else { return };
+    let mut capture = match opened {
         Ok(capture) => capture,
         Err(error) => {
             assert!(!error.to_string().is_empty());

@@ -1,13 +1,15 @@
 //! A sequence of datagrams into one collector, made of templates, sets and records that fit each other more often than
-//! chance would have it, and of raw octets. The accounts must balance, and nothing may grow beyond its limit.
+//! chance would have it, and of raw octets. The accounts must balance, and nothing may grow beyond its limit. An input
+//! that is a capture file gives the datagrams in it instead, so that captures of real exporters are inputs to begin with.
 
 #![no_main]
 
 use std::net::SocketAddr;
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use flowglass::collector::{Collector, Limits};
-use flowglass::flow::Timestamp;
+use flowglass::collector::stats::Totals;
+use flowglass::flow::{FlowRecord, Timestamp};
 use flowglass::ie::{ElementId, REVERSE};
 use flowglass::wire::emit::{self, Message};
 use flowglass::wire::template::{FieldSpecifier, Template, TemplateId, VARIABLE};
@@ -20,9 +22,13 @@ const LIMITS: Limits = Limits {
     sessions: 3,
     domains: 2,
     templates: 4,
-    fields: 16,
+    fields: 48,
     waiting_sets: 4,
-    waiting_octets: 256,
+    waiting_octets: 2048,
+    all_waiting_octets: 5000,
+    all_template_octets: 24_000,
+    all_fact_octets: 3000,
+    flow_octets: 4,
     waiting_ms: 1000,
     idle_ms: 5000,
 };
@@ -70,44 +76,84 @@ enum Length {
     Any(u16),
 }
 
-fuzz_target!(|steps: Vec<Step>| {
-    let mut collector = Collector::new(LIMITS);
-    let mut flows = Vec::new();
-    let (mut now, mut made) = (Timestamp(1_700_000_000_000), 0);
-    for step in &steps {
-        now = now.plus(step.pause.into());
-        if step.ticks {
-            collector.tick(now);
+fuzz_target!(|octets: &[u8]| {
+    let mut run = Run { collector: Collector::new(LIMITS), flows: Vec::new(), made: 0, fed: 0, before: Totals::default() };
+    match flowglass_fuzz::capture(octets) {
+        Some(Ok(capture)) => {
+            for datagram in capture.flatten() {
+                run.collector.tick(datagram.at);
+                run.feed(datagram.at, datagram.from, &datagram.payload);
+            }
         }
-        let mut octets = step.datagram.octets();
-        octets.truncate(octets.len().saturating_sub(step.cut.into()).min(65_507));
-        let sender = SocketAddr::from(([192, 0, 2, step.sender % 5], 2000 + u16::from(step.port % 5)));
-        flows.clear();
-        let result = collector.datagram(now, sender, &octets, &mut flows);
-        made += flows.len() as u64;
-        // A message of IPFIX is believed as a whole or not at all.
-        assert!(result.is_ok() || !octets.starts_with(&[0, 10]) || flows.is_empty());
-        // Each text of a fault can be made.
-        let _ = result.map_err(|fault| fault.to_string());
-        check(&collector, made);
+        _ => {
+            let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(octets)) else { return };
+            run.steps(&steps);
+        }
     }
-    assert_eq!(collector.health().totals.datagrams, steps.len() as u64);
 });
 
-fn check(collector: &Collector, made: u64) {
-    let health = collector.health();
-    let totals = health.totals;
-    assert_eq!(totals.datagrams, totals.decoded + totals.malformed + totals.foreign + totals.refused);
-    assert_eq!(totals.flows, made);
-    let addresses = health.exporters.chunk_by(|a, b| a.address == b.address);
-    assert!(addresses.clone().count() <= LIMITS.exporters);
-    assert!(addresses.map(<[_]>::len).all(|domains| domains <= LIMITS.domains));
-    for exporter in &health.exporters {
-        assert!(exporter.templates <= LIMITS.templates as u64);
-        assert!(exporter.waiting <= LIMITS.waiting_sets);
-        if let Some(facts) = collector.facts(exporter.address, exporter.domain, exporter.version) {
-            assert!(facts.interfaces.values().all(|name| !name.chars().any(char::is_control)));
+struct Run {
+    collector: Collector,
+    flows: Vec<FlowRecord>,
+    /// Flow records and datagrams so far.
+    made: u64,
+    fed: u64,
+    /// The accounts one datagram ago.
+    before: Totals,
+}
+
+impl Run {
+    fn steps(&mut self, steps: &[Step]) {
+        let mut now = Timestamp(1_700_000_000_000);
+        for step in steps {
+            now = now.plus(step.pause.into());
+            if step.ticks {
+                self.collector.tick(now);
+            }
+            let mut octets = step.datagram.octets();
+            octets.truncate(octets.len().saturating_sub(step.cut.into()).min(65_507));
+            let sender = SocketAddr::from(([192, 0, 2, step.sender % 5], 2000 + u16::from(step.port % 5)));
+            self.feed(now, sender, &octets);
         }
+    }
+
+    fn feed(&mut self, now: Timestamp, sender: SocketAddr, octets: &[u8]) {
+        self.flows.clear();
+        let result = self.collector.datagram(now, sender, octets, &mut self.flows);
+        (self.made, self.fed) = (self.made + self.flows.len() as u64, self.fed + 1);
+        // A message of IPFIX is believed as a whole or not at all.
+        assert!(result.is_ok() || !octets.starts_with(&[0, 10]) || self.flows.is_empty());
+        // Each text of a fault can be made.
+        let _ = result.map_err(|fault| fault.to_string());
+        assert!(self.flows.iter().all(|flow| flow.first <= flow.last));
+        // What had waited has come in octets before; both halves of a record count once.
+        let most = (octets.len() + LIMITS.waiting_octets) / LIMITS.flow_octets + 1 + LIMITS.waiting_sets as usize;
+        assert!(self.flows.len() <= most, "{} flows of {} octets", self.flows.len(), octets.len());
+        self.check();
+    }
+
+    fn check(&mut self) {
+        let health = self.collector.health();
+        let totals = health.totals;
+        assert_eq!((totals.datagrams, totals.flows), (self.fed, self.made));
+        assert_eq!(totals.datagrams, totals.decoded + totals.malformed + totals.foreign + totals.refused);
+        assert_eq!(totals.data_sets, totals.decoded_sets + totals.waiting + totals.expired);
+        assert!(self.before.expired <= totals.expired && self.before.data_sets <= totals.data_sets);
+        assert!(self.before.decoded_sets <= totals.decoded_sets);
+        assert!(totals.waiting_octets <= LIMITS.all_waiting_octets as u64);
+        assert!(totals.template_octets <= LIMITS.all_template_octets as u64);
+        assert!(totals.fact_octets <= LIMITS.all_fact_octets as u64);
+        let addresses = health.exporters.chunk_by(|a, b| a.address == b.address);
+        assert!(addresses.clone().count() <= LIMITS.exporters);
+        assert!(addresses.map(<[_]>::len).all(|domains| domains <= LIMITS.domains));
+        for exporter in &health.exporters {
+            assert!(exporter.templates <= LIMITS.templates as u64);
+            assert!(exporter.waiting <= LIMITS.waiting_sets);
+            if let Some(facts) = self.collector.facts(exporter.address, exporter.domain, exporter.version) {
+                assert!(facts.interfaces.values().all(|name| !name.chars().any(char::is_control)));
+            }
+        }
+        self.before = totals;
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::collector::normalize::plausible;
+use crate::collector::room::Account;
 use crate::flow::{Sampling, SamplingKind, SamplingSource, Timestamp};
 use crate::ie::ElementId;
 use crate::wire::template::Template;
@@ -29,7 +30,12 @@ pub struct ExporterFacts {
     pub interface_speeds: BTreeMap<u32, u64>,
     /// Names and rates that found no room.
     pub refused: u64,
+    /// Octets that names and rates take of the address's room.
+    octets: usize,
 }
+
+/// Octets of a name, rate or speed besides the text: key and value in a tree that is half empty, and an allocation.
+const FACT: usize = 128;
 
 /// The fields of one options record that we read.
 #[derive(Debug, Default)]
@@ -62,7 +68,7 @@ impl ExporterFacts {
     }
 
     /// Takes one options record, cut into the fields of its template.
-    pub(super) fn learn(&mut self, template: &Template, fields: &[&[u8]]) {
+    pub(super) fn learn(&mut self, template: &Template, fields: &[&[u8]], room: &mut Account<'_>) {
         let mut reading = Reading::default();
         for (specifier, octets) in template.fields.iter().zip(fields) {
             reading.field(specifier.element, octets);
@@ -71,16 +77,21 @@ impl ExporterFacts {
             self.boot = Some(Timestamp(boot));
         }
         if let Some(sampling) = reading.sampling() {
-            self.learn_sampling(&reading, sampling);
+            self.learn_sampling(&reading, sampling, room);
         }
         if let (Some(index), Some(name)) = (reading.interface, reading.name) {
             let index = u32::try_from(index).unwrap_or(0);
-            self.refused = self.refused.saturating_add(keep(&mut self.interfaces, index, name));
+            self.name(index, name, room);
         }
     }
 
+    /// Octets held of the address's room.
+    pub(super) const fn octets(&self) -> usize {
+        self.octets
+    }
+
     /// Takes the name of an interface as sent.
-    pub(super) fn learn_name(&mut self, index: u32, octets: &[u8]) {
+    pub(super) fn learn_name(&mut self, index: u32, octets: &[u8], room: &mut Account<'_>) {
         let known = self.interfaces.get(&index);
         // It comes again with every counter sample.
         if known.is_some_and(|known| known.as_bytes() == octets) {
@@ -88,31 +99,44 @@ impl ExporterFacts {
         }
         let name = printable(octets);
         if !name.is_empty() {
-            self.refused = self.refused.saturating_add(keep(&mut self.interfaces, index, name));
+            self.name(index, name, room);
         }
     }
 
     /// Takes the speed of an interface in bits per second; 0 says nothing.
-    pub(super) fn learn_speed(&mut self, index: u32, speed: u64) {
+    pub(super) fn learn_speed(&mut self, index: u32, speed: u64, room: &mut Account<'_>) {
         if speed != 0 {
-            self.refused = self.refused.saturating_add(keep(&mut self.interface_speeds, index, speed));
+            let octets = keep(&mut self.interface_speeds, index, speed, |_| FACT, room);
+            self.book(octets);
         }
     }
 
-    fn learn_sampling(&mut self, reading: &Reading, sampling: Sampling) {
-        let id = reading.sampler.filter(|_| self.samplers.len() < NAMES);
-        match (id, reading.template.and_then(|id| u16::try_from(id).ok())) {
-            (Some(id), _) => {
-                self.samplers.insert(id, sampling);
-                // With one sampler, records that name none were sampled by it.
-                if self.samplers.len() == 1 {
-                    self.sampling = sampling;
-                }
+    fn name(&mut self, index: u32, name: String, room: &mut Account<'_>) {
+        let octets = keep(&mut self.interfaces, index, name, |name| FACT.saturating_add(name.capacity()), room);
+        self.book(octets);
+    }
+
+    fn learn_sampling(&mut self, reading: &Reading, sampling: Sampling, room: &mut Account<'_>) {
+        let octets = match (reading.sampler, reading.template.and_then(|id| u16::try_from(id).ok())) {
+            (Some(id), _) => keep(&mut self.samplers, id, sampling, |_| FACT, room),
+            (None, Some(template)) => keep(&mut self.by_template, template, sampling, |_| FACT, room),
+            (None, None) => {
+                self.sampling = sampling;
+                return;
             }
-            (None, Some(template)) if self.by_template.len() < NAMES => {
-                self.by_template.insert(template, sampling);
-            }
-            (None, _) => self.sampling = sampling,
+        };
+        self.book(octets);
+        // With one sampler, records that name none were sampled by it.
+        if self.samplers.len() == 1 && reading.sampler.is_some_and(|id| self.samplers.contains_key(&id)) {
+            self.sampling = sampling;
+        }
+    }
+
+    /// Takes the octets that a fact holds more than before, or counts that it found no room.
+    fn book(&mut self, octets: Option<(usize, usize)>) {
+        match octets {
+            Some((more, less)) => self.octets = self.octets.saturating_add(more).saturating_sub(less),
+            None => self.refused = self.refused.saturating_add(1),
         }
     }
 }
@@ -163,13 +187,26 @@ impl Reading {
     }
 }
 
-/// Keeps what is known of an interface as long as there is room, and returns how many found none.
-fn keep<T>(known: &mut BTreeMap<u32, T>, index: u32, fact: T) -> u64 {
-    if NAMES <= known.len() && !known.contains_key(&index) {
-        return 1;
+/// Keeps a fact as long as there is room, and returns how many octets it took and gave back.
+fn keep<K: Ord, T>(
+    known: &mut BTreeMap<K, T>,
+    key: K,
+    fact: T,
+    octets: impl Fn(&T) -> usize,
+    room: &mut Account<'_>,
+) -> Option<(usize, usize)> {
+    let before = known.get(&key).map(&octets);
+    let after = octets(&fact);
+    if before == Some(after) {
+        known.insert(key, fact);
+        return Some((0, 0));
     }
-    known.insert(index, fact);
-    0
+    if before.is_none() && NAMES <= known.len() || !room.take(after) {
+        return None;
+    }
+    room.give(before.unwrap_or(0));
+    known.insert(key, fact);
+    Some((after, before.unwrap_or(0)))
 }
 
 /// A number of one to eight octets; wider ones are no number that we read.

@@ -217,7 +217,7 @@ pub(super) struct Plan {
 pub(super) fn compile(template: &Template) -> Plan {
     let variable = template.is_variable();
     let mut plan = Plan {
-        steps: Vec::with_capacity(template.fields.len()),
+        steps: Vec::with_capacity(template.fields.len().min(REGISTERS)),
         size: (!variable).then(|| template.shortest()),
         present: Present::default(),
         first: TimeForm::default(),
@@ -387,6 +387,11 @@ impl Plan {
         self.has_rare = any(RARE);
         self.has_sampling = any(&[Register::SamplingInterval, Register::SamplerId]);
         (self.forward, self.reverse) = self.present.counts();
+    }
+
+    /// Octets of its steps, as allocated.
+    pub(super) const fn octets(&self) -> usize {
+        self.steps.capacity().saturating_mul(size_of::<Step>())
     }
 
     /// Whether a record says anything that a flow record can hold.

@@ -12,12 +12,15 @@ use hashlink::LruCache;
 use crate::collector::Limits;
 use crate::collector::options::ExporterFacts;
 use crate::collector::plan::{self, Plan};
+use crate::collector::room::{Account, Held, Pools, Room};
 use crate::collector::sequence::Sequence;
-use crate::collector::stats::ExporterStats;
+use crate::collector::shelf::Shelf;
+use crate::collector::stats::{ExporterStats, Totals};
 use crate::collector::templates::{KnownTemplate, Revision};
 use crate::flow::{ObservationDomainId, Timestamp, Version};
+use crate::wire::Set;
 use crate::wire::sflow::Source;
-use crate::wire::template::{Template, TemplateId};
+use crate::wire::template::{FieldSpecifier, Template, TemplateId};
 
 /// A template and what it compiles to.
 #[derive(Debug)]
@@ -31,14 +34,18 @@ impl Compiled {
         let plan = plan::compile(&template);
         Arc::new(Self { template, plan })
     }
+
+    /// Octets that it takes, each time that it is kept: the structure, its fields and the steps of its plan.
+    pub(super) fn octets(&self) -> usize {
+        size_of::<Self>()
+            .saturating_add(ALLOCATION.saturating_mul(3))
+            .saturating_add(self.template.fields.capacity().saturating_mul(size_of::<FieldSpecifier>()))
+            .saturating_add(self.plan.octets())
+    }
 }
 
-/// A template, and when it came last.
-#[derive(Debug)]
-struct Known {
-    compiled: Arc<Compiled>,
-    received: Timestamp,
-}
+/// Octets that an allocation takes besides what was asked for, and the counts of an `Arc`.
+const ALLOCATION: usize = 32;
 
 /// All sessions of one address.
 #[derive(Debug)]
@@ -47,7 +54,11 @@ pub(super) struct Host {
     pub(super) sessions: LruCache<(Origin, ObservationDomainId, Version), Session>,
     pub(super) exporters: LruCache<(ObservationDomainId, Version), Exporter>,
     pub(super) last_seen: Timestamp,
+    pub(super) held: Held,
 }
+
+/// Whom a datagram concerns, and the room that its address has.
+pub(super) type Parties<'a> = (&'a mut Session, &'a mut Exporter, Room<'a>);
 
 /// What tells the sessions of one address apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,7 +72,7 @@ pub(super) enum Origin {
 /// The state of one session.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) templates: LruCache<TemplateId, Arc<Compiled>>,
+    templates: Shelf,
     pub(super) sequence: Sequence,
     /// How many samples each source of sFlow said that it had dropped.
     drops: BTreeMap<Source, u32>,
@@ -72,7 +83,7 @@ pub(super) struct Session {
 pub(super) struct Exporter {
     /// The last received definition of each template over all sessions and the run before, to be borrowed after a
     /// change of port or a restart of the collector.
-    newest: LruCache<TemplateId, Known>,
+    newest: Shelf,
     /// What template records did since it was last taken.
     pub(super) revision: Revision,
     pub(super) facts: ExporterFacts,
@@ -104,18 +115,25 @@ pub(super) enum Learned {
 
 impl Host {
     pub(super) fn new(limits: &Limits, now: Timestamp) -> Self {
-        Self { sessions: LruCache::new(limits.sessions), exporters: LruCache::new(limits.domains), last_seen: now }
+        Self {
+            sessions: LruCache::new(limits.sessions),
+            exporters: LruCache::new(limits.domains),
+            last_seen: now,
+            held: Held::default(),
+        }
     }
 
     /// The session and the exporter that a datagram belongs to, made when they are new.
-    pub(super) fn parties(
-        &mut self,
+    pub(super) fn parties<'a>(
+        &'a mut self,
         limits: &Limits,
         (address, origin): (IpAddr, Origin),
         (domain, version): (ObservationDomainId, Version),
         now: Timestamp,
-    ) -> Option<(&mut Session, &mut Exporter)> {
+        (pools, totals): (&'a mut Pools, &mut Totals),
+    ) -> Option<Parties<'a>> {
         self.last_seen = now;
+        let mut room = Room { pools, held: &mut self.held };
         let key = (origin, domain, version);
         if self.sessions.get(&key).is_none() {
             let sequence = match version {
@@ -123,15 +141,52 @@ impl Host {
                 Version::V9 | Version::Sflow => Sequence::of_datagrams(),
                 Version::Ipfix => Sequence::of_records(),
             };
-            let templates = LruCache::new(limits.templates);
-            let session = Session { templates, sequence, drops: BTreeMap::new() };
+            let session = Session { templates: Shelf::new(limits.templates), sequence, drops: BTreeMap::new() };
+            let full = limits.sessions <= self.sessions.len();
+            if let Some((_, oldest)) = full.then(|| self.sessions.remove_lru()).flatten() {
+                oldest.leave(&mut room);
+            }
             self.sessions.insert(key, session);
         }
-        let key = (domain, version);
-        if self.exporters.get(&key).is_none() {
-            self.exporters.insert(key, Exporter::new(limits, ExporterStats::new(address, domain, version, now)));
+        let identity = (address, domain, version);
+        let exporter = exporter(&mut self.exporters, limits, identity, now, (&mut room, totals))?;
+        Some((self.sessions.get_mut(&key)?, exporter, room))
+    }
+
+    /// Takes back a template that a former run of the collector had received; `false` when there is no room.
+    pub(super) fn restore(
+        &mut self,
+        limits: &Limits,
+        known: KnownTemplate,
+        (pools, totals): (&mut Pools, &mut Totals),
+    ) -> bool {
+        let KnownTemplate { exporter: address, domain, version, template, received } = known;
+        self.last_seen = received;
+        let mut room = Room { pools, held: &mut self.held };
+        let identity = (address, domain, version);
+        exporter(&mut self.exporters, limits, identity, received, (&mut room, totals))
+            .is_some_and(|exporter| exporter.keep(Compiled::new(template), received, &mut room.templates()))
+    }
+
+    /// Drops the sets that have waited longer than `limits` allows, up to a sixteenth late, so that not every exporter
+    /// of the address is asked each time.
+    pub(super) fn expire(&mut self, limits: &Limits, now: Timestamp, pools: &mut Pools) {
+        if self.held.due.is_none_or(|due| now <= due) {
+            return;
         }
-        self.sessions.get_mut(&(origin, domain, version)).zip(self.exporters.get_mut(&key))
+        let mut room = Room { pools, held: &mut self.held };
+        let mut due = None::<Timestamp>;
+        for (_, exporter) in &mut self.exporters {
+            exporter.expire(limits, now, &mut room);
+            due = due.into_iter().chain(exporter.due(limits)).min();
+        }
+        self.held.due = due.map(|due| due.max(now.plus(limits.waiting_ms / 16)));
+    }
+
+    /// Gives its room back, and keeps its accounts in `totals`.
+    pub(super) fn leave(mut self, pools: &mut Pools, totals: &mut Totals) {
+        self.exporters.iter().for_each(|(_, exporter)| totals.bury(&exporter.stats));
+        Room { pools, held: &mut self.held }.leave();
     }
 
     /// How many templates could be borrowed now.
@@ -142,29 +197,66 @@ impl Host {
     /// The templates that could be borrowed now.
     pub(super) fn templates(&self) -> impl Iterator<Item = KnownTemplate> {
         self.exporters.iter().flat_map(|(&(domain, version), exporter)| {
-            exporter.newest.iter().map(move |(_, known)| KnownTemplate {
+            exporter.newest.iter().map(move |(compiled, received)| KnownTemplate {
                 exporter: exporter.stats.address,
                 domain,
                 version,
-                template: Arc::clone(&known.compiled.template),
-                received: known.received,
+                template: Arc::clone(&compiled.template),
+                received,
             })
         })
     }
 }
 
+/// An exporter, made when it is new; at the limit it takes the place of the least recently used one.
+fn exporter<'a>(
+    exporters: &'a mut LruCache<(ObservationDomainId, Version), Exporter>,
+    limits: &Limits,
+    (address, domain, version): (IpAddr, ObservationDomainId, Version),
+    now: Timestamp,
+    (room, totals): (&mut Room<'_>, &mut Totals),
+) -> Option<&'a mut Exporter> {
+    let key = (domain, version);
+    if exporters.get(&key).is_none() {
+        let full = limits.domains <= exporters.len();
+        if let Some((_, oldest)) = full.then(|| exporters.remove_lru()).flatten() {
+            totals.bury(&oldest.stats);
+            oldest.leave(room);
+        }
+        exporters.insert(key, Exporter::new(limits, ExporterStats::new(address, domain, version, now)));
+    }
+    exporters.get_mut(&key)
+}
+
+/// Octets of an address, of a session and of a domain, each in the node of a list, and twice: for a table of hashes that
+/// is half empty and a node that was given up.
+pub(super) const HOST: usize = 2 * (size_of::<Host>() + NODE);
+pub(super) const SESSION: usize = 2 * (size_of::<Session>() + NODE);
+pub(super) const EXPORTER: usize = 2 * (size_of::<Exporter>() + NODE);
+/// Octets of a node's links, its key, and its place in the table.
+const NODE: usize = 96;
+
 /// Sources of sFlow per session whose drops are followed; those of more are not counted.
 const SOURCES: usize = 4096;
+/// Octets that the drops of a source take in a tree that is half empty.
+const SOURCE: usize = 64;
+/// Octets that a waiting set takes besides its own: a queue begins with room for four, in a tree that is half empty.
+pub(super) const WAITING_SET: usize = 6 * size_of::<WaitingSet>() + ALLOCATION * 3;
 
 impl Session {
     /// How many samples a source has dropped since the last one, by its own count; that before the first is not ours.
-    pub(super) fn dropped(&mut self, source: Source, drops: u32) -> u32 {
-        if SOURCES <= self.drops.len() && !self.drops.contains_key(&source) {
+    pub(super) fn dropped(&mut self, source: Source, drops: u32, facts: &mut Account<'_>) -> u32 {
+        if !self.drops.contains_key(&source) && (SOURCES <= self.drops.len() || !facts.take(SOURCE)) {
             return 0;
         }
         let since = self.drops.insert(source, drops).map_or(0, |before| drops.wrapping_sub(before));
         // A number that fell: the agent began anew.
         if since <= u32::MAX / 2 { since } else { 0 }
+    }
+
+    fn leave(&self, room: &mut Room<'_>) {
+        room.templates().give(self.templates.octets());
+        room.facts().give(self.drops.len().saturating_mul(SOURCE));
     }
 }
 
@@ -179,7 +271,7 @@ impl Limits {
 impl Exporter {
     pub(super) fn new(limits: &Limits, stats: ExporterStats) -> Self {
         Self {
-            newest: LruCache::new(limits.templates),
+            newest: Shelf::new(limits.templates),
             revision: Revision::default(),
             facts: ExporterFacts::default(),
             stats,
@@ -193,17 +285,21 @@ impl Exporter {
         &mut self,
         session: &mut Session,
         limits: &Limits,
-        template: Template,
+        mut template: Template,
         received: Timestamp,
+        account: &mut Account<'_>,
     ) -> Learned {
         self.stats.template_records = self.stats.template_records.saturating_add(1);
         if !limits.allow(&template) {
             self.stats.rejected_templates = self.stats.rejected_templates.saturating_add(1);
             return Learned::Rejected;
         }
-        let known = session.templates.get(&template.id);
+        thin(&mut template);
+        let known = session.templates.get(template.id);
         if let Some(same) = known.filter(|known| *known.template == template) {
-            self.keep(Arc::clone(same), received);
+            let same = Arc::clone(same);
+            session.templates.renew(&same, received);
+            self.keep(same, received, account);
             return Learned::Same;
         }
         let learned = if known.is_some() { Learned::Redefined } else { Learned::New };
@@ -211,59 +307,80 @@ impl Exporter {
             self.stats.redefined = self.stats.redefined.saturating_add(1);
         }
         let compiled = Compiled::new(template.into());
-        session.templates.insert(compiled.template.id, Arc::clone(&compiled));
-        self.keep(compiled, received);
+        let of_session = session.templates.put(Arc::clone(&compiled), received, account);
+        self.forgotten(of_session);
+        if !self.keep(compiled, received, account) && of_session.is_none() {
+            self.stats.rejected_templates = self.stats.rejected_templates.saturating_add(1);
+            return Learned::Rejected;
+        }
         learned
     }
 
-    /// Takes back a template that a former run of the collector had received.
-    pub(super) fn restore(&mut self, template: Arc<Template>, received: Timestamp) {
-        self.keep(Compiled::new(template), received);
+    /// Keeps a template for borrowing; `false` when there is no room.
+    fn keep(&mut self, compiled: Arc<Compiled>, received: Timestamp, account: &mut Account<'_>) -> bool {
+        self.revision.records = self.revision.records.saturating_add(1);
+        if self.newest.renew(&compiled, received) {
+            return true;
+        }
+        self.revision.definitions = self.revision.definitions.saturating_add(1);
+        let kept = self.newest.put(compiled, received, account);
+        self.forgotten(kept);
+        self.stats.templates = u64::try_from(self.newest.len()).unwrap_or(u64::MAX);
+        kept.is_some()
     }
 
-    fn keep(&mut self, compiled: Arc<Compiled>, received: Timestamp) {
-        let template = Arc::clone(&compiled.template);
-        let before = self.newest.insert(template.id, Known { compiled, received });
-        // Most repetitions are of the very template that is known, which saves the comparison of its fields.
-        let is_same = |known: &Known| Arc::ptr_eq(&known.compiled.template, &template);
-        let is_known = before.is_some_and(|known| is_same(&known) || known.compiled.template == template);
-        self.revision.records = self.revision.records.saturating_add(1);
-        self.revision.definitions = self.revision.definitions.saturating_add(u64::from(!is_known));
-        self.stats.templates = u64::try_from(self.newest.len()).unwrap_or(u64::MAX);
+    const fn forgotten(&mut self, pushed_out: Option<u64>) {
+        let Some(pushed_out) = pushed_out else { return };
+        self.stats.forgotten_templates = self.stats.forgotten_templates.saturating_add(pushed_out);
     }
 
     /// The session's template, else the newest one of this exporter and domain.
     pub(super) fn template(&mut self, session: &mut Session, id: TemplateId) -> Option<Arc<Compiled>> {
-        if let Some(own) = session.templates.get(&id) {
+        if let Some(own) = session.templates.get(id) {
             return Some(Arc::clone(own));
         }
-        let borrowed = Arc::clone(&self.newest.get(&id)?.compiled);
+        let borrowed = Arc::clone(self.newest.get(id)?);
         self.stats.borrowed = self.stats.borrowed.saturating_add(1);
         Some(borrowed)
     }
 
-    /// Puts a set aside until its template comes; `false` when there is no room, which is counted.
-    pub(super) fn wait(&mut self, limits: &Limits, id: TemplateId, set: WaitingSet) -> bool {
-        let octets = self.waiting_octets.saturating_add(set.octets.len());
-        if limits.waiting_octets < octets || limits.waiting_sets <= self.stats.waiting {
+    /// Puts a set aside until its template comes; one that finds no room is counted, and costs no copy.
+    pub(super) fn wait(
+        &mut self,
+        limits: &Limits,
+        set: Set<'_>,
+        (received, export, boot): (Timestamp, Timestamp, Option<Timestamp>),
+        room: &mut Room<'_>,
+    ) {
+        let octets = self.waiting_octets.saturating_add(set.body.len());
+        let fits = octets <= limits.waiting_octets && self.stats.waiting < limits.waiting_sets;
+        if !fits || !room.waiting().take(waiting_held(set.body.len(), 1)) {
             self.stats.expired = self.stats.expired.saturating_add(1);
-            return false;
+            return;
         }
+        let due = received.plus(limits.waiting_ms);
+        room.held.due = Some(room.held.due.map_or(due, |before| before.min(due)));
         self.waiting_octets = octets;
         self.stats.waiting = self.stats.waiting.saturating_add(1);
-        self.waiting.entry(id).or_default().push_back(set);
-        true
+        let waiting = WaitingSet { received, export, boot, offset: set.offset, octets: set.body.into() };
+        self.waiting.entry(TemplateId(set.id)).or_default().push_back(waiting);
     }
 
     /// Takes the sets that waited for `id`, oldest first.
-    pub(super) fn awaited(&mut self, id: TemplateId) -> VecDeque<WaitingSet> {
+    pub(super) fn awaited(&mut self, id: TemplateId, room: &mut Room<'_>) -> VecDeque<WaitingSet> {
         let sets = self.waiting.remove(&id).unwrap_or_default();
-        self.release(&sets);
+        self.release(&sets, room);
         sets
     }
 
+    /// When the first set will have waited long enough.
+    fn due(&self, limits: &Limits) -> Option<Timestamp> {
+        let first = self.waiting.values().filter_map(VecDeque::front).map(|set| set.received).min()?;
+        Some(first.plus(limits.waiting_ms))
+    }
+
     /// Drops the sets that have waited longer than `limits` allows.
-    pub(super) fn expire(&mut self, limits: &Limits, now: Timestamp) {
+    fn expire(&mut self, limits: &Limits, now: Timestamp, room: &mut Room<'_>) {
         if self.waiting.is_empty() {
             return;
         }
@@ -274,14 +391,44 @@ impl Exporter {
             }
         }
         self.waiting.retain(|_, sets| !sets.is_empty());
-        self.release(&late);
+        self.release(&late, room);
         self.stats.expired = self.stats.expired.saturating_add(u64::try_from(late.len()).unwrap_or(0));
     }
 
-    fn release(&mut self, sets: &VecDeque<WaitingSet>) {
+    fn leave(&self, room: &mut Room<'_>) {
+        room.templates().give(self.newest.octets());
+        room.facts().give(self.facts.octets());
+        room.waiting().give(waiting_held(self.waiting_octets, self.stats.waiting));
+    }
+
+    fn release(&mut self, sets: &VecDeque<WaitingSet>, room: &mut Room<'_>) {
         let octets: usize = sets.iter().map(|set| set.octets.len()).sum();
         self.waiting_octets = self.waiting_octets.saturating_sub(octets);
         let count = u64::try_from(sets.len()).unwrap_or(u64::MAX);
         self.stats.waiting = self.stats.waiting.saturating_sub(count);
+        room.waiting().give(waiting_held(octets, count));
     }
+}
+
+/// What so many sets hold of the address's room.
+fn waiting_held(octets: usize, sets: u64) -> usize {
+    usize::try_from(sets).unwrap_or(usize::MAX).saturating_mul(WAITING_SET).saturating_add(octets)
+}
+
+/// Takes out fields of no octets, which say nothing, so that a record costs no more than its octets. The first one
+/// stays: the only scope may be empty.
+fn thin(template: &mut Template) {
+    let is_kept = |(index, field): (usize, &FieldSpecifier)| index == 0 || field.length != 0;
+    if template.fields.iter().enumerate().all(is_kept) {
+        return;
+    }
+    let scopes = template.fields.iter().take(template.scopes);
+    template.scopes = scopes.enumerate().filter(|&entry| is_kept(entry)).count();
+    let mut index = 0_usize;
+    template.fields.retain(|field| {
+        let kept = is_kept((index, field));
+        index = index.saturating_add(1);
+        kept
+    });
+    template.fields.shrink_to_fit();
 }

@@ -5,6 +5,7 @@
 //! has cut into samples and records.
 
 use crate::collector::normalize::plausible;
+use crate::collector::room::{Account, Room};
 use crate::collector::session::{Exporter, Origin, Session};
 use crate::collector::{Collector, Fate, Sender, UNKNOWN, Units, options, packet};
 use crate::flow::{
@@ -24,12 +25,12 @@ impl Collector {
         let Datagram { header, mut samples } = Datagram::parse(payload)?;
         let domain = ObservationDomainId(header.sub_agent);
         let parties = self.parties(from, Origin::Agent(header.agent), domain, Version::Sflow);
-        let Some((session, exporter)) = parties else { return Ok(Fate::Refused) };
+        let Some((session, exporter, mut room)) = parties else { return Ok(Fate::Refused) };
         // There is no time in a datagram but the agent's uptime: a packet is as old as its sample.
         exporter.stats.seen(from.received, payload, from.received);
         let before = (flows.len(), exporter.stats.counter_samples);
         let blank = FlowRecord::blank(from.received, from.address, domain, Version::Sflow);
-        let walked = samples.try_for_each(|structure| take(structure?, session, exporter, &blank, flows));
+        let walked = samples.try_for_each(|structure| take(structure?, (session, exporter, &mut room), &blank, flows));
         let made = flows.len().saturating_sub(before.0);
         let stats = &mut exporter.stats;
         stats.count_records(made, made);
@@ -51,8 +52,7 @@ impl Collector {
 /// Takes one sample, whole or not at all.
 fn take(
     structure: Structure<'_>,
-    session: &mut Session,
-    exporter: &mut Exporter,
+    (session, exporter, room): (&mut Session, &mut Exporter, &mut Room<'_>),
     blank: &FlowRecord,
     flows: &mut Vec<FlowRecord>,
 ) -> Result<(), Malformed> {
@@ -61,13 +61,13 @@ fn take(
         Sample::Flow(sample) => {
             let (source, drops) = (sample.source, sample.drops);
             let flow = flow(sample, *blank)?;
-            let dropped = u64::from(session.dropped(source, drops));
+            let dropped = u64::from(session.dropped(source, drops, &mut room.facts()));
             stats.sampler_drops = stats.sampler_drops.saturating_add(dropped);
             stats.sampling = flow.sampling;
             flows.push(flow);
         }
         Sample::Counters { source, records } => {
-            counters(source, records, &mut exporter.facts)?;
+            counters(source, records, &mut exporter.facts, &mut room.facts())?;
             stats.counter_samples = stats.counter_samples.saturating_add(1);
         }
         Sample::Unknown => stats.reserved = stats.reserved.saturating_add(1),
@@ -240,7 +240,12 @@ const fn forwarding(output: Interface) -> u8 {
 }
 
 /// Speeds and names of interfaces.
-fn counters(source: Source, records: Structures<'_>, facts: &mut options::ExporterFacts) -> Result<(), Malformed> {
+fn counters(
+    source: Source,
+    records: Structures<'_>,
+    facts: &mut options::ExporterFacts,
+    room: &mut Account<'_>,
+) -> Result<(), Malformed> {
     for record in records {
         let Structure { format, body: mut reader } = record?;
         match format {
@@ -248,9 +253,9 @@ fn counters(source: Source, records: Structures<'_>, facts: &mut options::Export
                 let index = reader.u32(Part::Record)?;
                 reader.u32(Part::Record)?;
                 let [high, low] = [reader.u32(Part::Record)?, reader.u32(Part::Record)?].map(u64::from);
-                facts.learn_speed(index, high << 32 | low);
+                facts.learn_speed(index, high << 32 | low, room);
             }
-            1005 if source.kind == 0 => facts.learn_name(source.index, opaque(&mut reader, Part::Record)?),
+            1005 if source.kind == 0 => facts.learn_name(source.index, opaque(&mut reader, Part::Record)?, room),
             _ => {}
         }
     }

@@ -1,12 +1,15 @@
 //! Accounts: what arrived, what became of it, and what was lost on the way.
 //!
-//! Every number only grows while the collector lives, except those called "now". Nothing here decides anything.
+//! Every number only grows while the collector lives, except those called "now", and what was taken for lost, which a
+//! datagram that comes late gives back. Totals keep what exporters had counted that are gone. Nothing here decides
+//! anything.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::flow::{ObservationDomainId, Sampling, Timestamp, Version};
 
-/// The whole collector. `datagrams = decoded + malformed + foreign + refused`.
+/// The whole collector. `datagrams = decoded + malformed + foreign + refused`, and
+/// `data_sets = decoded_sets + waiting + expired`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     pub datagrams: u64,
@@ -28,7 +31,33 @@ pub struct Totals {
     pub expired: u64,
     /// Units that sequence numbers say were lost, see [`ExporterStats::lost`].
     pub lost: u64,
+    /// Data sets of v9 and IPFIX received.
+    pub data_sets: u64,
+    /// Those that were decoded, at once or later.
+    pub decoded_sets: u64,
+    /// Octets that waiting sets, templates and facts hold now, by the estimate of [`crate::collector::Limits`].
+    pub waiting_octets: u64,
+    pub template_octets: u64,
+    pub fact_octets: u64,
     pub last_foreign: Option<(SocketAddr, u16)>,
+}
+
+impl Totals {
+    /// Adds what an exporter has counted.
+    pub(super) const fn add(&mut self, stats: &ExporterStats) {
+        self.waiting = self.waiting.saturating_add(stats.waiting);
+        self.expired = self.expired.saturating_add(stats.expired);
+        self.lost = self.lost.saturating_add(stats.lost);
+        self.data_sets = self.data_sets.saturating_add(stats.data_sets);
+        self.decoded_sets = self.decoded_sets.saturating_add(stats.decoded_sets);
+    }
+
+    /// Adds what an exporter had counted that is gone: its sets waited in vain.
+    pub(super) const fn bury(&mut self, stats: &ExporterStats) {
+        self.add(stats);
+        self.waiting = self.waiting.saturating_sub(stats.waiting);
+        self.expired = self.expired.saturating_add(stats.waiting);
+    }
 }
 
 /// One exporter and observation domain: what people see.
@@ -53,8 +82,16 @@ pub struct ExporterStats {
     pub template_records: u64,
     /// Templates that came again with other fields.
     pub redefined: u64,
-    /// Templates that cannot be used: no octet long, or more fields than the limit.
+    /// Templates that cannot be used: no octet long, more fields than the limit, or no room.
     pub rejected_templates: u64,
+    /// Templates that made room for others, of those of a session and of those to be borrowed.
+    pub forgotten_templates: u64,
+    /// Data sets received.
+    pub data_sets: u64,
+    /// Data sets decoded, at once or after they had waited.
+    pub decoded_sets: u64,
+    /// Data records beyond what a datagram of its length may give, not handed out.
+    pub surplus: u64,
     /// Withdrawals, which UDP must ignore (RFC 7011 §8.4).
     pub withdrawals: u64,
     /// Sets decoded with a template that another source port of the same exporter sent, or that was restored.
@@ -103,6 +140,10 @@ impl ExporterStats {
             template_records: 0,
             redefined: 0,
             rejected_templates: 0,
+            forgotten_templates: 0,
+            data_sets: 0,
+            decoded_sets: 0,
+            surplus: 0,
             withdrawals: 0,
             borrowed: 0,
             waiting: 0,

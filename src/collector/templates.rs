@@ -8,8 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::collector::Collector;
-use crate::collector::session::{Exporter, Host};
-use crate::collector::stats::ExporterStats;
+use crate::collector::session::Host;
 use crate::flow::{ObservationDomainId, Timestamp, Version};
 use crate::wire::template::{Template, TemplateId};
 
@@ -117,21 +116,13 @@ impl Collector {
     }
 
     fn put_back(&mut self, known: KnownTemplate, now: Timestamp) {
-        let KnownTemplate { exporter: address, domain, version, template, received } = known;
         // A clock that was set back must not make a template immortal.
-        let received = received.min(now);
+        let known = KnownTemplate { received: known.received.min(now), ..known };
+        let address = known.exporter;
         if self.hosts.get(&address).is_none() {
-            self.hosts.insert(address, Host::new(&self.limits, received));
+            self.add_host(address, known.received);
         }
         let Some(host) = self.hosts.get_mut(&address) else { return };
-        host.last_seen = received;
-        let key = (domain, version);
-        if host.exporters.get(&key).is_none() {
-            let stats = ExporterStats::new(address, domain, version, received);
-            host.exporters.insert(key, Exporter::new(&self.limits, stats));
-        }
-        if let Some(exporter) = host.exporters.get_mut(&key) {
-            exporter.restore(template, received);
-        }
+        host.restore(&self.limits, known, (&mut self.pools, &mut self.totals));
     }
 }

@@ -1,6 +1,7 @@
 //! Whole datagrams through one collector. Octets come from `wire::emit`, so that a test shows the layout it means.
 
 mod conformance;
+mod limits;
 mod quirks;
 mod templates;
 

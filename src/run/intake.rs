@@ -24,6 +24,9 @@ use crate::tui::app::Source;
 
 /// How long the source may sleep before it looks whether it should stop, and what time it is.
 const WAKE: Duration = Duration::from_millis(200);
+/// Flows of a batch at which it is handed on before the last datagram of a system call was read: a full buffer of the
+/// longest datagrams would make a million.
+const FLOWS: usize = 16_384;
 /// Milliseconds between two accounts.
 const TICK_MS: i64 = 1000;
 
@@ -67,6 +70,9 @@ impl Intake {
             if let Some(keeper) = &mut self.keeper {
                 keeper.malformed(received, from, malformed, payload);
             }
+        }
+        if FLOWS <= self.flows.len() {
+            self.ship();
         }
     }
 

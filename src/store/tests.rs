@@ -552,7 +552,7 @@ fn accounts_come_back_as_they_were() {
         waiting: 8,
         expired: 9,
         lost: u64::MAX >> 1,
-        last_foreign: None,
+        ..Totals::default()
     };
     let health = Health { totals, sockets: Vec::new(), exporters: vec![stats.clone(), second.clone()] };
     writer.flush(NOW.plus(10_000), &health).unwrap();

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::collector::Limits;
+use crate::collector::room::{Held, Pools};
 use crate::collector::stats::ExporterStats;
 use crate::flow::{Counts, TimeSource, Timestamp};
 
@@ -229,11 +230,13 @@ fn counter_samples_tell_speeds_and_names_and_make_no_flow() {
 
 #[test]
 fn speeds_are_bounded() {
-    let mut facts = options::ExporterFacts::default();
+    let (mut facts, mut pools, mut held) =
+        (options::ExporterFacts::default(), Pools::new(&Limits::default()), Held::default());
+    let mut room = Room { pools: &mut pools, held: &mut held };
     for index in 0..=u32::try_from(options::NAMES).unwrap() {
-        facts.learn_speed(index, 1);
+        facts.learn_speed(index, 1, &mut room.facts());
     }
-    facts.learn_speed(0, 2);
+    facts.learn_speed(0, 2, &mut room.facts());
     assert_eq!((facts.interface_speeds.len(), facts.refused, facts.interface_speeds[&0]), (options::NAMES, 1, 2));
 }
 
