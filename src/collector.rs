@@ -25,7 +25,7 @@ use std::sync::Arc;
 use hashlink::LruCache;
 
 use crate::collector::normalize::Context;
-use crate::collector::options::ExporterFacts;
+use crate::collector::options::{ExporterFacts, Overrides};
 use crate::collector::plan::Registers;
 use crate::collector::sequence::Units;
 use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Session, WaitingSet};
@@ -79,13 +79,21 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Collector {
     limits: Limits,
+    overrides: Overrides,
     hosts: LruCache<IpAddr, Host>,
     totals: Totals,
 }
 
 impl Collector {
     pub fn new(limits: Limits) -> Self {
-        Self { hosts: LruCache::new(limits.exporters), limits, totals: Totals::default() }
+        let overrides = Overrides::default();
+        Self { hosts: LruCache::new(limits.exporters), limits, overrides, totals: Totals::default() }
+    }
+
+    /// Rates that the operator knows better than the exporters; for a collector that has not heard anybody yet.
+    #[must_use]
+    pub fn with_overrides(self, overrides: Overrides) -> Self {
+        Self { overrides, ..self }
     }
 
     /// Decodes one UDP payload and appends its flow records to `flows`, those of sets that had waited included.
@@ -155,19 +163,16 @@ impl Collector {
 
     /// A copy of the accounts.
     pub fn health(&self) -> Health {
-        let mut exporters: Vec<_> = self
-            .hosts
-            .iter()
-            .flat_map(|(_, host)| host.exporters.iter())
-            .map(|(_, exporter)| exporter.stats.clone())
-            .collect();
+        let known = || self.hosts.iter().flat_map(|(_, host)| host.exporters.iter()).map(|(_, exporter)| exporter);
+        let mut exporters: Vec<_> = known().map(Exporter::account).collect();
         exporters.sort_unstable_by_key(|stats| (stats.address, stats.domain, stats.version));
         let mut totals = self.totals;
         let sum = |of: fn(&stats::ExporterStats) -> u64| exporters.iter().map(of).fold(0, u64::saturating_add);
         totals.waiting = sum(|stats| stats.waiting);
         totals.expired = sum(|stats| stats.expired);
         totals.lost = sum(|stats| stats.lost);
-        Health { totals, sockets: Vec::new(), exporters }
+        let names = known().filter_map(Exporter::names).collect();
+        Health { totals, sockets: Vec::new(), exporters, names }
     }
 
     /// What the options records of an exporter and domain said.
@@ -193,14 +198,14 @@ impl Collector {
         let nanos = i64::from(header.nanoseconds.checked_div(1_000_000).unwrap_or(0)).min(999);
         let export = normalize::from_seconds(header.seconds, from.received).plus(nanos);
         exporter.stats.seen(from.received, payload, export);
-        let sampling = v5_sampling(header.sampling);
+        let sampling = exporter.facts.rates.operator.unwrap_or_else(|| v5_sampling(header.sampling));
         exporter.stats.sampling = sampling;
         let context = Context {
             blank: FlowRecord::blank(from.received, from.address, domain, version),
             export,
             boot: Some(export.plus(i64::from(header.uptime).saturating_neg())),
-            facts: &exporter.facts,
-            template: 0,
+            rates: exporter.facts.rates.of_set(0),
+            is_biflow_turned: false,
         };
         flows.extend(packet.records().iter().map(|record| normalize(record, &context, sampling)));
         exporter.stats.count_records(packet.records().len(), packet.records().len());
@@ -285,7 +290,8 @@ impl Collector {
             if full && oldest.is_none_or(|oldest| from.received.since(oldest) < self.limits.idle_ms) {
                 return None;
             }
-            self.hosts.insert(from.address, Host::new(&self.limits, from.received));
+            let operator = self.overrides.sampling(from.address);
+            self.hosts.insert(from.address, Host::new(&self.limits, operator, from.received));
         }
         let host = self.hosts.get_mut(&from.address)?;
         host.parties(&self.limits, (from.address, origin), (domain, version), from.received)
@@ -427,7 +433,7 @@ impl Decoder<'_> {
         }
         let stats = &mut self.exporter.stats;
         stats.options_records = stats.options_records.saturating_add(records as u64);
-        stats.sampling = self.exporter.facts.sampling;
+        stats.sampling = self.exporter.facts.sampling();
         records
     }
 
@@ -438,8 +444,8 @@ impl Decoder<'_> {
             blank: self.blank,
             export: self.export,
             boot: self.boot.or(self.exporter.facts.boot),
-            facts: &self.exporter.facts,
-            template: set.id,
+            rates: self.exporter.facts.rates.of_set(set.id),
+            is_biflow_turned: self.exporter.facts.is_biflow_turned,
         };
         let mut registers = Registers::new();
         let mut records = 0_usize;

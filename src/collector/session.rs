@@ -13,8 +13,8 @@ use crate::collector::Limits;
 use crate::collector::options::ExporterFacts;
 use crate::collector::plan::{self, Plan};
 use crate::collector::sequence::Sequence;
-use crate::collector::stats::ExporterStats;
-use crate::flow::{ObservationDomainId, Timestamp, Version};
+use crate::collector::stats::{ExporterNames, ExporterStats};
+use crate::flow::{ObservationDomainId, Sampling, Timestamp, Version};
 use crate::wire::sflow::Source;
 use crate::wire::template::{Template, TemplateId};
 
@@ -32,6 +32,8 @@ pub(super) struct Host {
     pub(super) sessions: LruCache<(Origin, ObservationDomainId, Version), Session>,
     pub(super) exporters: LruCache<(ObservationDomainId, Version), Exporter>,
     pub(super) last_seen: Timestamp,
+    /// The rate that the operator gave for this address.
+    operator: Option<Sampling>,
 }
 
 /// What tells the sessions of one address apart.
@@ -85,8 +87,9 @@ pub(super) enum Learned {
 }
 
 impl Host {
-    pub(super) fn new(limits: &Limits, now: Timestamp) -> Self {
-        Self { sessions: LruCache::new(limits.sessions), exporters: LruCache::new(limits.domains), last_seen: now }
+    pub(super) fn new(limits: &Limits, operator: Option<Sampling>, now: Timestamp) -> Self {
+        let (sessions, exporters) = (LruCache::new(limits.sessions), LruCache::new(limits.domains));
+        Self { sessions, exporters, last_seen: now, operator }
     }
 
     /// The session and the exporter that a datagram belongs to, made when they are new.
@@ -111,7 +114,10 @@ impl Host {
         }
         let key = (domain, version);
         if self.exporters.get(&key).is_none() {
-            self.exporters.insert(key, Exporter::new(limits, ExporterStats::new(address, domain, version, now)));
+            let mut exporter = Exporter::new(limits, ExporterStats::new(address, domain, version, now));
+            exporter.facts.rates.operator = self.operator;
+            exporter.stats.sampling = self.operator.unwrap_or_default();
+            self.exporters.insert(key, exporter);
         }
         self.sessions.get_mut(&(origin, domain, version)).zip(self.exporters.get_mut(&key))
     }
@@ -143,6 +149,23 @@ impl Exporter {
         }
     }
 
+    /// A copy of the account, with what the exporter says of itself.
+    pub(super) fn account(&self) -> ExporterStats {
+        ExporterStats {
+            said: self.facts.said,
+            unknown_elements: u64::try_from(self.facts.unknown.len()).unwrap_or(u64::MAX),
+            refused_facts: self.facts.refused,
+            ..self.stats.clone()
+        }
+    }
+
+    /// What the exporter calls things, if it names any.
+    pub(super) fn names(&self) -> Option<ExporterNames> {
+        let names = Arc::clone(&self.facts.names);
+        let ExporterStats { address, domain, version, .. } = self.stats;
+        (!names.is_empty()).then_some(ExporterNames { address, domain, version, names })
+    }
+
     /// Keeps a template for its session and for borrowing.
     pub(super) fn learn(&mut self, session: &mut Session, limits: &Limits, template: Template) -> Learned {
         self.stats.template_records = self.stats.template_records.saturating_add(1);
@@ -160,6 +183,7 @@ impl Exporter {
         if learned == Learned::Redefined {
             self.stats.redefined = self.stats.redefined.saturating_add(1);
         }
+        self.facts.note_unknown(&template);
         let plan = plan::compile(&template);
         let id = template.id;
         let compiled = Arc::new(Compiled { template, plan });

@@ -552,7 +552,7 @@ fn accounts_come_back_as_they_were() {
         lost: u64::MAX >> 1,
         last_foreign: None,
     };
-    let health = Health { totals, sockets: Vec::new(), exporters: vec![stats.clone(), second.clone()] };
+    let health = Health { totals, exporters: vec![stats.clone(), second.clone()], ..Default::default() };
     writer.flush(NOW.plus(10_000), &health).unwrap();
     let run = history.runs(10).unwrap()[0];
     assert_eq!((run.started, run.last_alive, run.ended), (NOW, NOW.plus(10_000), None));
