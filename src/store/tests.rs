@@ -11,7 +11,9 @@ use tempfile::TempDir;
 use super::history::History;
 use super::writer::{Options, Writer};
 use super::{Error, RowKey, schema};
-use crate::collector::stats::{ExporterStats, Health, Totals};
+use crate::collector::options::names::{NameKind, Names};
+use crate::collector::options::{FACTS, Said};
+use crate::collector::stats::{ExporterNames, ExporterStats, Health, Totals};
 use crate::flow::{
     Counts, Direction, FlowKey, FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, TimeSource,
     Timestamp, Version,
@@ -127,7 +129,9 @@ fn a_newer_schema_is_refused() {
     assert!(
         matches!(error, Error::NewerSchema { found, supported, .. } if supported == schema::SUPPORTED && found == supported + 1)
     );
-    assert!(error.to_string().ends_with("schema version 2 is newer than this program's 1"), "{error}");
+    let own = schema::SUPPORTED;
+    let told = format!("schema version {} is newer than this program's {own}", own + 1);
+    assert!(error.to_string().ends_with(&told), "{error}");
     assert!(matches!(History::open(&place.path), Err(Error::NewerSchema { .. })));
     assert_eq!(fs::read(&place.path).unwrap(), before);
 }
@@ -499,6 +503,86 @@ fn history_reads_on_where_it_stopped() {
     assert_eq!(later, flows(NOW.plus(10), 7..10));
 }
 
+/// Names of the exporter of [`flow`].
+fn named(names: &[(NameKind, u64, &str)]) -> Health {
+    let mut known = Names::default();
+    for &(kind, id, name) in names {
+        known.insert(kind, id, name.to_owned());
+    }
+    let FlowRecord { exporter: address, domain, version, .. } = flow(NOW, 0);
+    Health {
+        exporters: vec![ExporterStats::new(address, domain, version, NOW)],
+        names: vec![ExporterNames { address, domain, version, names: Arc::new(known) }],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn names_come_back_and_are_written_only_when_they_change() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    let health = named(&[(NameKind::Interface, 3, "eth0"), (NameKind::Application, u64::MAX, "dns")]);
+    writer.flush(NOW, &health).unwrap();
+    let history = History::open(&place.path).unwrap();
+    assert_eq!(history.names().unwrap(), health.names);
+    // What is known to stand there is not written again.
+    place.sqlite().execute("UPDATE exporter_names SET name = 'mine'", ()).unwrap();
+    writer.flush(NOW, &health).unwrap();
+    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names WHERE name = 'mine'"), 2);
+    let changed = named(&[(NameKind::Interface, 3, "eth1"), (NameKind::Application, u64::MAX, "dns")]);
+    writer.flush(NOW, &changed).unwrap();
+    assert_eq!(history.names().unwrap()[0].names.find(NameKind::Interface, 3), Some("eth1"));
+    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names WHERE name = 'mine'"), 1);
+    // A run that has heard no name keeps those of the last one; the names go with their exporter.
+    writer.close(NOW, &changed).unwrap();
+    place.write(&[]);
+    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names"), 2);
+    place.sqlite().execute("DELETE FROM exporters", ()).unwrap();
+    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names"), 0);
+}
+
+#[test]
+fn names_that_were_not_committed_are_written_by_the_next_flush() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    writer.flush(NOW, &Health::default()).unwrap();
+    let health = named(&[(NameKind::Vrf, 1, "blue")]);
+    place.sqlite().execute_batch("ALTER TABLE exporter_names RENAME TO elsewhere").unwrap();
+    writer.flush(NOW, &health).unwrap_err();
+    place.sqlite().execute_batch("ALTER TABLE elsewhere RENAME TO exporter_names").unwrap();
+    writer.flush(NOW, &health).unwrap();
+    assert_eq!(History::open(&place.path).unwrap().names().unwrap(), health.names);
+}
+
+#[test]
+fn names_of_earlier_runs_go_when_there_are_too_many() {
+    let place = Place::new();
+    let full: Vec<_> = (0..FACTS as u64).map(|id| (NameKind::Interface, id, "e")).collect();
+    place.writer().close(NOW, &named(&full)).unwrap();
+    place.writer().close(NOW, &named(&[(NameKind::Interface, 7, "e")])).unwrap();
+    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names"), i64::try_from(FACTS).unwrap());
+    place.writer().close(NOW, &named(&[(NameKind::Vrf, 7, "red")])).unwrap();
+    let names = History::open(&place.path).unwrap().names().unwrap();
+    assert_eq!(names[0].names.iter().collect::<Vec<_>>(), [(NameKind::Vrf, 7, "red")]);
+}
+
+#[test]
+fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let place = Place::new();
+    place.write(&flows(NOW, 0..3));
+    let said = Said::default().fields().map(|(_, name, _)| name);
+    let columns = said.iter().chain(&["unknown_elements", "refused_facts"]);
+    let drop: String = columns.map(|name| format!("ALTER TABLE exporters DROP COLUMN {name};")).collect();
+    let back = "DROP TRIGGER exporter_names_go; DROP TABLE exporter_names; DROP VIEW flow; PRAGMA user_version = 1;";
+    place.sqlite().execute_batch(&format!("{back}{drop}")).unwrap();
+    assert!(matches!(History::open(&place.path), Err(Error::OlderSchema { found: 1, .. })));
+    place.write(&flows(NOW, 3..5));
+    assert_eq!(place.read(), flows(NOW, 0..5));
+    let history = History::open(&place.path).unwrap();
+    assert_eq!(history.exporters().unwrap()[0].stats.said, Said::default());
+    assert_eq!((place.ask::<i64>("SELECT count(*) FROM flow"), history.names().unwrap().len()), (5, 0));
+}
+
 #[test]
 fn accounts_come_back_as_they_were() {
     let place = Place::new();
@@ -532,6 +616,9 @@ fn accounts_come_back_as_they_were() {
         trailing: 21,
         counter_samples: 22,
         sampler_drops: 23,
+        unknown_elements: 24,
+        refused_facts: 25,
+        said: Said { not_sent_flows: Some(0), active_timeout_s: Some(60), ..Default::default() },
         first_seen: NOW.plus(-9),
         last_seen: NOW.plus(9),
         clock_skew_ms: -22,

@@ -18,7 +18,7 @@ use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Exporters, RunId};
 use crate::store::keys::Keys;
 use crate::store::row::Insert;
-use crate::store::{Action, BUSY_TIMEOUT, Error, inspect, schema};
+use crate::store::{Action, BUSY_TIMEOUT, Error, exporter_names, inspect, schema};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -43,6 +43,7 @@ pub struct Writer {
     options: Options,
     batches: VecDeque<Arc<[FlowRecord]>>,
     exporters: Exporters,
+    names: exporter_names::Written,
     run: Option<RunId>,
     stats: WriterStats,
     /// Locked until it is closed.
@@ -105,6 +106,7 @@ impl Writer {
             options,
             batches: VecDeque::new(),
             exporters: Exporters::default(),
+            names: exporter_names::Written::default(),
             run: None,
             stats,
             _lock: lock,
@@ -190,6 +192,7 @@ impl Writer {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let run = accounts::save_run(&transaction, self.run, (now, ended), health, self.stats.dropped_flows)?;
         accounts::save_exporters(&transaction, run, &health.exporters)?;
+        self.names.save(&transaction, run, &health.names)?;
         let mut rows = 0;
         if !self.batches.is_empty() {
             let mut keys = Keys::new(&transaction)?;
@@ -202,6 +205,7 @@ impl Writer {
             }
         }
         transaction.commit()?;
+        self.names.committed(&health.names);
         Ok((run, rows))
     }
 }
