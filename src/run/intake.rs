@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use tracing::{info, warn};
 
+use crate::collector::Collector;
 use crate::collector::stats::{Health, SocketStats};
-use crate::collector::{Collector, Limits};
 use crate::config::Listen;
 use crate::demo::Demo;
 use crate::flow::{FlowRecord, Timestamp};
@@ -36,14 +36,8 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(outlets: Outlets) -> Self {
-        Self {
-            collector: Collector::new(Limits::default()),
-            outlets,
-            flows: Vec::new(),
-            unwanted: false,
-            ticked: Timestamp::default(),
-        }
+    pub(super) fn new(collector: Collector, outlets: Outlets) -> Self {
+        Self { collector, outlets, flows: Vec::new(), unwanted: false, ticked: Timestamp::default() }
     }
 
     /// Decodes one datagram. What is malformed was counted and costs nothing else.
@@ -135,9 +129,9 @@ impl Sockets {
         Some(format!("small receive buffer: {}", self.socket.buffer_hint()?))
     }
 
-    pub(super) fn run(mut self, outlets: Outlets) -> Result<()> {
+    pub(super) fn run(mut self, collector: Collector, outlets: Outlets) -> Result<()> {
         let demo = self.start_demo()?;
-        let mut intake = Intake::new(outlets);
+        let mut intake = Intake::new(collector, outlets);
         while !self.stop.load(Ordering::Relaxed) && intake.is_wanted() {
             self.receive(&mut intake, WAKE)?;
             intake.tick(now(), || vec![self.socket.stats()]);
