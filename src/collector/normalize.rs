@@ -38,17 +38,38 @@ pub(super) fn push(plan: &Plan, registers: &Registers, context: &Context<'_>, fl
         rare(plan, registers, flow);
     }
     flow.sampling = sampling(plan, registers, &context.rates, flow);
-    let (forward, reverse) = counts(plan, registers);
+    let (mut forward, mut reverse) = counts(plan, registers);
+    let is_turned = is_turned(plan, registers, context);
+    if is_turned && counts_by_role(plan) {
+        (forward, reverse) = (reverse, forward);
+    }
     flow.counts = forward;
     if !reverse.is_zero() {
         let mut other = flow.answered(reverse, low16(registers.get(Register::ReverseTcpFlags)));
         answer(plan, registers, &mut other);
-        if is_turned(plan, registers, context) {
+        if is_turned {
             (flow.reverse, other.reverse) = (true, false);
             std::mem::swap(flow, &mut other);
+            // An answer that was none.
+            if other.counts.is_zero() {
+                return;
+            }
         }
         flows.push(other);
     }
+}
+
+/// Whether the counts are those of initiator and responder (231, 232, 298, 299), whichever of them is the source.
+const fn counts_by_role(plan: &Plan) -> bool {
+    let p = plan.present;
+    let is_role = p.has(Register::InitiatorBytes) || p.has(Register::InitiatorPackets);
+    let is_sided = p.has(Register::Bytes)
+        || p.has(Register::Packets)
+        || p.has(Register::TotalBytes)
+        || p.has(Register::TotalPackets)
+        || p.has(Register::ReverseBytes)
+        || p.has(Register::ReversePackets);
+    is_role && !is_sided
 }
 
 /// What the answering half has of its own beside counts and flags; without it, what the forward half has.

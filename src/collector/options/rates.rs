@@ -93,7 +93,7 @@ impl Rates {
     /// The rate of a record that names nothing.
     pub(super) fn of_domain(&self) -> Sampling {
         let common = self.samplers.keys().next().filter(|_| self.samplers.len() == 1);
-        self.operator.or(self.domain).or(common.copied()).unwrap_or_default()
+        self.operator.or(self.domain).or_else(|| common.copied()).unwrap_or_default()
     }
 
     pub(in crate::collector) fn of_set(&self, template: u16) -> SetRates<'_> {

@@ -443,6 +443,15 @@ fn the_initiator_is_the_source_of_a_turned_record() {
     assert_eq!((there.key.src_ip.to_string(), there.counts.bytes, there.reverse), ("10.0.0.2".to_owned(), 9, false));
     assert_eq!((back.key, back.counts.bytes, back.reverse), (there.key.reversed(), 7, true));
     assert_eq!((there.out_if, back.in_if), (3, 3));
+    // Elements that name their side count for it, whichever side is the source.
+    let role = [(231, 4), (232, 4), (239, 1)];
+    let turned = biflow(&role, &[], &hex!("00000007 00000009 02"));
+    let rows = |flows: &[FlowRecord]| -> Vec<_> {
+        flows.iter().map(|flow| (flow.key.src_ip.to_string(), flow.counts.bytes, flow.reverse)).collect()
+    };
+    assert_eq!(rows(&turned), [("10.0.0.2".to_owned(), 7, false), ("10.0.0.1".to_owned(), 9, true)]);
+    let unanswered = biflow(&role, &[], &hex!("00000007 00000000 02"));
+    assert_eq!(rows(&unanswered), [("10.0.0.2".to_owned(), 7, false)]);
     // One direction alone has nothing to be turned.
     let [only] = biflow(&[(1, 1), (239, 1)], &[(1, 1)], &[7, 2, 0])[..] else { panic!("one flow") };
     assert_eq!((only.key.src_ip.to_string(), only.reverse), ("10.0.0.1".to_owned(), false));
