@@ -42,6 +42,8 @@ pub(super) fn push(plan: &Plan, registers: &Registers, context: &Context<'_>, fl
     let is_turned = is_turned(plan, registers, context);
     if is_turned && counts_by_role(plan) {
         (forward, reverse) = (reverse, forward);
+        // With nothing of the initiator, the record is the answer alone.
+        flow.reverse = reverse.is_zero() && !forward.is_zero();
     }
     flow.counts = forward;
     if !reverse.is_zero() {

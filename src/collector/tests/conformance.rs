@@ -452,6 +452,8 @@ fn the_initiator_is_the_source_of_a_turned_record() {
     assert_eq!(rows(&turned), [("10.0.0.2".to_owned(), 7, false), ("10.0.0.1".to_owned(), 9, true)]);
     let unanswered = biflow(&role, &[], &hex!("00000007 00000000 02"));
     assert_eq!(rows(&unanswered), [("10.0.0.2".to_owned(), 7, false)]);
+    let answer = biflow(&role, &[], &hex!("00000000 00000009 02"));
+    assert_eq!(rows(&answer), [("10.0.0.1".to_owned(), 9, true)]);
     // One direction alone has nothing to be turned.
     let [only] = biflow(&[(1, 1), (239, 1)], &[(1, 1)], &[7, 2, 0])[..] else { panic!("one flow") };
     assert_eq!((only.key.src_ip.to_string(), only.reverse), ("10.0.0.1".to_owned(), false));
