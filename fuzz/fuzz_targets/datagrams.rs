@@ -106,7 +106,7 @@ fn check(collector: &Collector, made: u64) {
         assert!(exporter.templates <= LIMITS.templates as u64);
         assert!(exporter.waiting <= LIMITS.waiting_sets);
         if let Some(facts) = collector.facts(exporter.address, exporter.domain, exporter.version) {
-            assert!(facts.interfaces.values().all(|name| !name.chars().any(char::is_control)));
+            assert!(facts.names.iter().all(|(_, _, name)| !name.chars().any(char::is_control)));
         }
     }
 }
