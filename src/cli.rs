@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
 
 /// A live traffic monitor in the terminal for NetFlow, IPFIX and sFlow; every flow is kept in SQLite.
@@ -89,6 +91,18 @@ pub struct CollectArgs {
     /// Receive buffer to ask the kernel for, in MiB
     #[arg(long, global = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024), value_name = "MIB")]
     pub receive_buffer: u32,
+    /// Sampling rate of all exporters, or of those in a prefix, whatever they say of it; may be given more than once,
+    /// and the longest prefix wins
+    #[arg(long, global = true, env = "FLOWGLASS_SAMPLING", value_delimiter = ',', value_parser = parse_rate, value_name = "[PREFIX=]RATE")]
+    pub sampling: Vec<Override>,
+}
+
+/// One value of `--sampling`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Override {
+    /// `None` for all exporters.
+    pub prefix: Option<IpNet>,
+    pub rate: u32,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -157,7 +171,14 @@ impl Cli {
             ShowArgs { no_ui: true, .. } => Output::Log,
             ShowArgs { ascii, color, .. } => Output::Screen { ascii, color: color.wanted() },
         };
-        Ok(Config { source, output, database, flush_interval: self.collect.flush_interval, log: self.show.log })
+        Ok(Config {
+            source,
+            output,
+            database,
+            flush_interval: self.collect.flush_interval,
+            overrides: overrides(&self.collect.sampling),
+            log: self.show.log,
+        })
     }
 }
 
@@ -190,6 +211,32 @@ fn parse_bool(text: &str) -> Result<bool, String> {
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err("expected true or false".to_owned()),
     }
+}
+
+fn parse_rate(text: &str) -> Result<Override, String> {
+    let (prefix, rate) = match text.split_once('=') {
+        Some((prefix, rate)) => (Some(prefix.trim()), rate.trim()),
+        None => (None, text.trim()),
+    };
+    let problem = |problem: String| {
+        format!("{problem}\nhint: give a rate as `1000` for one of 1000, or with a prefix as `192.0.2.0/24=512`")
+    };
+    let number = rate.parse().map_err(|_| problem(format!("`{rate}` is not a number")))?;
+    let rate = plausible(number).ok_or_else(|| problem(format!("{number} is not between 1 and 16777215")))?;
+    let parse = |text: &str| {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| problem(format!("`{text}` is neither an address nor a prefix")))
+    };
+    Ok(Override { prefix: prefix.map(parse).transpose()?, rate })
+}
+
+/// A rate without a prefix is one for each family.
+fn overrides(rates: &[Override]) -> Overrides {
+    let all = || [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
+    Overrides::new(rates.iter().flat_map(|&Override { prefix, rate }| {
+        let prefixes = prefix.map_or_else(|| all().to_vec(), |prefix| vec![prefix]);
+        prefixes.into_iter().map(move |prefix| (prefix, rate))
+    }))
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

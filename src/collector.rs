@@ -29,7 +29,7 @@ use std::sync::Arc;
 use hashlink::LruCache;
 
 use crate::collector::normalize::Context;
-use crate::collector::options::ExporterFacts;
+use crate::collector::options::{ExporterFacts, Overrides};
 use crate::collector::plan::Registers;
 use crate::collector::room::{Pools, Room};
 use crate::collector::sequence::Units;
@@ -121,6 +121,7 @@ impl Limits {
 #[derive(Debug)]
 pub struct Collector {
     limits: Limits,
+    overrides: Overrides,
     hosts: LruCache<IpAddr, Host>,
     /// Of exporters, only what those had counted that are gone.
     totals: Totals,
@@ -131,7 +132,14 @@ pub struct Collector {
 impl Collector {
     pub fn new(limits: Limits) -> Self {
         let (hosts, pools) = (LruCache::new(limits.exporters), Pools::new(&limits));
-        Self { limits, hosts, totals: Totals::default(), revision: Revision::default(), pools }
+        let (totals, revision) = (Totals::default(), Revision::default());
+        Self { limits, overrides: Overrides::default(), hosts, totals, revision, pools }
+    }
+
+    /// Rates that the operator knows better than the exporters; for a collector that has not heard anybody yet.
+    #[must_use]
+    pub fn with_overrides(self, overrides: Overrides) -> Self {
+        Self { overrides, ..self }
     }
 
     /// Decodes one UDP payload and appends its flow records to `flows`, those of sets that had waited included.
@@ -199,21 +207,19 @@ impl Collector {
 
     /// A copy of the accounts.
     pub fn health(&self) -> Health {
-        let mut exporters: Vec<_> = self
-            .hosts
-            .iter()
-            .flat_map(|(_, host)| host.exporters.iter())
-            // Of an exporter whose templates were restored nothing may have come yet.
-            .filter(|(_, exporter)| 0 < exporter.stats.datagrams)
-            .map(|(_, exporter)| &exporter.stats)
-            .collect();
+        let known = self.hosts.iter().flat_map(|(_, host)| host.exporters.iter()).map(|(_, exporter)| exporter);
+        // Of an exporter whose templates were restored nothing may have come yet.
+        let mut exporters: Vec<_> = known.filter(|exporter| 0 < exporter.stats.datagrams).collect();
         // What is sorted are references: an account is large, and there may be many.
-        exporters.sort_unstable_by_key(|stats| (stats.address, stats.domain, stats.version));
+        exporters
+            .sort_unstable_by_key(|exporter| (exporter.stats.address, exporter.stats.domain, exporter.stats.version));
         let mut totals = self.totals;
-        exporters.iter().for_each(|stats| totals.add(stats));
+        exporters.iter().for_each(|exporter| totals.add(&exporter.stats));
         let [waiting, templates, facts] = self.pools.held().map(|octets| u64::try_from(octets).unwrap_or(u64::MAX));
         (totals.waiting_octets, totals.template_octets, totals.fact_octets) = (waiting, templates, facts);
-        Health { totals, sockets: Vec::new(), exporters: exporters.into_iter().cloned().collect() }
+        let names = exporters.iter().filter_map(|exporter| exporter.names()).collect();
+        let exporters = exporters.into_iter().map(Exporter::account).collect();
+        Health { totals, sockets: Vec::new(), exporters, names }
     }
 
     /// What the options records of an exporter and domain said.
@@ -239,14 +245,14 @@ impl Collector {
         let nanos = i64::from(header.nanoseconds.checked_div(1_000_000).unwrap_or(0)).min(999);
         let export = normalize::from_seconds(header.seconds, from.received).plus(nanos);
         exporter.stats.seen(from.received, payload, export);
-        let sampling = v5_sampling(header.sampling);
+        let sampling = exporter.facts.rates.operator.unwrap_or_else(|| v5_sampling(header.sampling));
         exporter.stats.sampling = sampling;
         let context = Context {
             blank: FlowRecord::blank(from.received, from.address, domain, version),
             export,
             boot: Some(export.plus(i64::from(header.uptime).saturating_neg())),
-            facts: &exporter.facts,
-            template: 0,
+            rates: exporter.facts.rates.of_set(0),
+            is_biflow_turned: false,
         };
         flows.extend(packet.records().iter().map(|record| normalize(record, &context, sampling)));
         exporter.stats.count_records(packet.records().len(), packet.records().len());
@@ -353,7 +359,7 @@ impl Collector {
         if let Some((_, oldest)) = full.then(|| self.hosts.remove_lru()).flatten() {
             oldest.leave(&mut self.pools, &mut self.totals);
         }
-        self.hosts.insert(address, Host::new(&self.limits, now));
+        self.hosts.insert(address, Host::new(&self.limits, self.overrides.sampling(address), now));
     }
 }
 
@@ -438,8 +444,8 @@ impl Decoder<'_> {
     fn learn(&mut self, template: Template) {
         let id = template.id;
         self.units.templates = self.units.templates.wrapping_add(1);
-        let account = &mut self.room.templates();
-        let learned = self.exporter.learn(self.session, self.limits, template, self.blank.received, account);
+        let received = self.blank.received;
+        let learned = self.exporter.learn(self.session, self.limits, template, received, &mut self.room);
         if !matches!(learned, Learned::New | Learned::Redefined) {
             return;
         }
@@ -492,7 +498,7 @@ impl Decoder<'_> {
         }
         let stats = &mut self.exporter.stats;
         stats.options_records = stats.options_records.saturating_add(records as u64);
-        stats.sampling = self.exporter.facts.sampling;
+        stats.sampling = self.exporter.facts.sampling();
         records
     }
 
@@ -500,17 +506,18 @@ impl Decoder<'_> {
         let plan = &compiled.plan;
         let before = self.flows.len();
         let boot = self.boot.or(self.exporter.facts.boot);
+        let rates = self.exporter.facts.rates.of_set(set.id);
         let context = Context {
             blank: FlowRecord {
                 time_source: normalize::time_source(plan, boot),
                 // For records that name no sampler of their own.
-                sampling: self.exporter.facts.sampling(None, set.id),
+                sampling: rates.of_all(),
                 ..self.blank
             },
             export: self.export,
             boot,
-            facts: &self.exporter.facts,
-            template: set.id,
+            rates,
+            is_biflow_turned: self.exporter.facts.is_biflow_turned,
         };
         let mut registers = Registers::new();
         let end = before.saturating_add(self.allowance);

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::collector::options::Overrides;
+
 /// Everything that a run needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -19,6 +21,8 @@ pub struct Config {
     /// `None` stores nothing.
     pub database: Option<Database>,
     pub flush_interval: Duration,
+    /// Sampling rates that the operator knows better than the exporters.
+    pub overrides: Overrides,
     pub log: tracing::level_filters::LevelFilter,
 }
 

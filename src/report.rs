@@ -7,7 +7,7 @@ mod json;
 mod table;
 
 pub use crate::report::json::json_line;
-pub use crate::report::table::{account, top};
+pub use crate::report::table::{account, said, top};
 
 #[cfg(test)]
 mod tests;

@@ -110,6 +110,13 @@ fn report(config: &Config, outcome: Outcome) -> Result<()> {
         writeln!(out)?;
         report::account(&mut out, &outcome.health)?;
         out.flush()?;
+    } else if !config.has_screen() {
+        for stats in &outcome.health.exporters {
+            let said = report::said(stats);
+            if !said.is_empty() {
+                tracing::info!(exporter = %stats.address, domain = %stats.domain, version = %stats.version, said);
+            }
+        }
     }
     match outcome.unstored {
         0 => Ok(()),

@@ -20,6 +20,7 @@
 //! [`FlowRecord`]: crate::flow::FlowRecord
 
 mod accounts;
+mod exporter_names;
 pub mod history;
 mod keys;
 mod row;

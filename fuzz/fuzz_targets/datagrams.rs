@@ -150,7 +150,7 @@ impl Run {
             assert!(exporter.templates <= LIMITS.templates as u64);
             assert!(exporter.waiting <= LIMITS.waiting_sets);
             if let Some(facts) = self.collector.facts(exporter.address, exporter.domain, exporter.version) {
-                assert!(facts.interfaces.values().all(|name| !name.chars().any(char::is_control)));
+                assert!(facts.names.iter().all(|(_, _, name)| !name.chars().any(char::is_control)));
             }
         }
         self.before = totals;

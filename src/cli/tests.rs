@@ -23,3 +23,24 @@ fn a_subcommand_takes_the_common_flags_too() {
     assert!(cli.show.no_ui);
     assert!(matches!(cli.command, Some(Command::Replay(ReplayArgs { speed: Speed::Ten, .. }))));
 }
+
+#[test]
+fn sampling_rates_are_given_by_prefix() {
+    let arguments = "flowglass replay a.pcap --no-ui --sampling 1000 --sampling 192.0.2.0/24=512,2001:db8::1=64";
+    let config = Cli::parse_from(arguments.split(' ')).config().unwrap();
+    let rate = |exporter: &str| config.overrides.sampling(exporter.parse().unwrap()).map(|sampling| sampling.rate);
+    assert_eq!([rate("192.0.2.7"), rate("10.0.0.1")], [Some(512), Some(1000)]);
+    assert_eq!([rate("2001:db8::1"), rate("2001:db8::2")], [Some(64), Some(1000)]);
+    let config = Cli::parse_from(["flowglass", "--no-db"]).config().unwrap();
+    assert_eq!(config.overrides, Overrides::default());
+}
+
+#[test]
+fn a_wrong_sampling_rate_is_told_with_what_to_write() {
+    let told = |text| parse_rate(text).unwrap_err();
+    assert!(told("many").starts_with("`many` is not a number\nhint: give a rate as `1000`"), "{}", told("many"));
+    assert!(told("0").starts_with("0 is not between 1 and 16777215\n"));
+    assert!(told("10.0.0.0/8=16777216").starts_with("16777216 is not between"));
+    assert!(told("10.0.0.0/33=5").starts_with("`10.0.0.0/33` is neither an address nor a prefix\n"));
+    assert!(told("=5").starts_with("`` is neither"));
+}

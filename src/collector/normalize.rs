@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::collector::options::ExporterFacts;
+use crate::collector::options::{Named, REVERSE_INITIATOR, SetRates, plausible};
 use crate::collector::plan::{Plan, Register, Registers, TimeForm};
 use crate::flow::{
     Counts, Direction, FlowKey, FlowRecord, Sampling, SamplingKind, SamplingSource, TimeSource, Timestamp,
@@ -21,8 +21,9 @@ pub(super) struct Context<'a> {
     pub(super) export: Timestamp,
     /// When the exporter booted, if the header or an options record told.
     pub(super) boot: Option<Timestamp>,
-    pub(super) facts: &'a ExporterFacts,
-    pub(super) template: u16,
+    pub(super) rates: SetRates<'a>,
+    /// Whether options records say that the source of a record of both directions is the responder.
+    pub(super) is_biflow_turned: bool,
 }
 
 /// Makes the flow record of one data record, and pushes the answering half too where there is one.
@@ -35,17 +36,51 @@ pub(super) fn push(plan: &Plan, registers: &Registers, context: &Context<'_>, fl
     times(plan, registers, context, flow);
     attributes(plan, registers, flow);
     let pair = |(bytes, packets)| Counts { bytes: registers.get(bytes), packets: registers.get(packets) };
-    flow.counts = pair(plan.forward);
     if plan.has_rare {
         rare(registers, flow);
     }
-    if plan.has_sampling {
-        flow.sampling = sampling(plan, registers, context);
+    if plan.has_sampling || context.rates.is_by_record() {
+        flow.sampling = sampling(plan, registers, &context.rates, flow);
     }
-    let reverse = pair(plan.reverse);
+    let (mut forward, mut reverse) = (pair(plan.forward), pair(plan.reverse));
+    let is_turned = match plan.says_direction {
+        true => registers.get(Register::BiflowDirection) == REVERSE_INITIATOR,
+        false => context.is_biflow_turned,
+    };
+    if is_turned && plan.is_by_role {
+        (forward, reverse) = (reverse, forward);
+        // With nothing of the initiator, the record is the answer alone.
+        flow.reverse = reverse.is_zero() && !forward.is_zero();
+    }
+    flow.counts = forward;
     if !reverse.is_zero() {
-        let answer = flow.answered(reverse, low16(registers.get(Register::ReverseTcpFlags)));
-        flows.push(answer);
+        let mut other = flow.answered(reverse, low16(registers.get(Register::ReverseTcpFlags)));
+        answer(plan, registers, &mut other);
+        if is_turned {
+            (flow.reverse, other.reverse) = (true, false);
+            std::mem::swap(flow, &mut other);
+            // An answer that was none.
+            if other.counts.is_zero() {
+                return;
+            }
+        }
+        flows.push(other);
+    }
+}
+
+/// What the answering half has of its own beside counts and flags; without it, what the forward half has.
+fn answer(plan: &Plan, r: &Registers, flow: &mut FlowRecord) {
+    if plan.present.has(Register::ReverseTos) {
+        flow.tos = low8(r.get(Register::ReverseTos));
+    }
+    if !matches!(flow.key.protocol, 1 | 58) {
+        return;
+    }
+    if plan.present.has(Register::ReverseIcmp) {
+        flow.icmp = low16(r.get(Register::ReverseIcmp));
+    } else if plan.present.has(Register::ReverseIcmpType) {
+        let (kind, code) = (r.get(Register::ReverseIcmpType), r.get(Register::ReverseIcmpCode));
+        flow.icmp = u16::from_be_bytes([low8(kind), low8(code)]);
     }
 }
 
@@ -150,11 +185,15 @@ fn interface(r: &Registers, logical: Register, physical: Register) -> u32 {
     }
 }
 
-/// The rate in the record, else the one that options records announced for its sampler, template or domain.
-fn sampling(plan: &Plan, r: &Registers, context: &Context<'_>) -> Sampling {
-    if plan.present.has(Register::SamplingInterval) {
+/// The operator's rate, else that in the record, else what options records announced; `options::rates` has the order.
+fn sampling(plan: &Plan, r: &Registers, rates: &SetRates<'_>, flow: &FlowRecord) -> Sampling {
+    let has = |register| plan.present.has(register);
+    if let Some(operator) = rates.operator {
+        return operator;
+    }
+    if has(Register::SamplingInterval) {
         let interval = r.get(Register::SamplingInterval);
-        let rate = if plan.present.has(Register::SamplingSpace) {
+        let rate = if has(Register::SamplingSpace) {
             interval.saturating_add(r.get(Register::SamplingSpace)).checked_div(interval).unwrap_or(0)
         } else {
             interval
@@ -164,14 +203,12 @@ fn sampling(plan: &Plan, r: &Registers, context: &Context<'_>) -> Sampling {
             return Sampling { rate, kind, source: SamplingSource::Record };
         }
     }
-    let sampler = plan.present.has(Register::SamplerId).then(|| r.get(Register::SamplerId));
-    context.facts.sampling(sampler, context.template)
-}
-
-/// A rate that can be one: 0 says nothing, and no exporter looks at one packet in 16 million; MikroTik before RouterOS
-/// 7.10 sends a 1 the wrong way round, which reads as that.
-pub(super) fn plausible(rate: u64) -> Option<u32> {
-    u32::try_from(rate).ok().filter(|rate| (1..=0x00ff_ffff).contains(rate))
+    let named = |register| has(register).then(|| r.get(register));
+    rates.of(flow, || Named {
+        sampler: named(Register::SamplerId),
+        metering: named(Register::MeteringProcess),
+        exporting: named(Register::ExportingProcess),
+    })
 }
 
 /// Which rule gives the records of a template their times; [`times`] follows it.

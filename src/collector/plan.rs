@@ -29,6 +29,11 @@ pub(super) enum Register {
     ReverseTotalBytes,
     ReverseTotalPackets,
     ReverseTcpFlags,
+    ReverseTos,
+    ReverseIcmp,
+    ReverseIcmpType,
+    ReverseIcmpCode,
+    BiflowDirection,
     Protocol,
     Tos,
     TcpFlags,
@@ -62,6 +67,8 @@ pub(super) enum Register {
     SamplingInterval,
     SamplingSpace,
     SamplerId,
+    MeteringProcess,
+    ExportingProcess,
     SrcMac,
     DstMac,
     Vlan,
@@ -203,8 +210,12 @@ pub(super) struct Plan {
     pub(super) has_ipv6: bool,
     /// Whether a register of [`RARE`] is filled.
     pub(super) has_rare: bool,
-    /// Whether the record says its sampling rate, or by which sampler it was taken.
+    /// Whether the record says its sampling rate.
     pub(super) has_sampling: bool,
+    /// Whether the record says which side began (239).
+    pub(super) says_direction: bool,
+    /// Whether the counts are those of initiator and responder (231, 232, 298, 299), whichever of them is the source.
+    pub(super) is_by_role: bool,
     /// Whether the only time is the moment of an event.
     pub(super) is_event_time: bool,
     /// Duration in microseconds (162) instead of milliseconds (161).
@@ -227,6 +238,8 @@ pub(super) fn compile(template: &Template) -> Plan {
         has_ipv6: false,
         has_rare: false,
         has_sampling: false,
+        says_direction: false,
+        is_by_role: false,
         is_event_time: false,
         is_duration_micros: false,
         is_flow_sampling: false,
@@ -266,6 +279,16 @@ const RARE: &[Register] = &[
     Register::Vrf,
 ];
 
+/// Counts of source and destination, beside which those of initiator and responder do not count.
+const SIDED: &[Register] = &[
+    Register::Bytes,
+    Register::Packets,
+    Register::TotalBytes,
+    Register::TotalPackets,
+    Register::ReverseBytes,
+    Register::ReversePackets,
+];
+
 impl Plan {
     /// Adds the steps for one field, if we know what it means at this length.
     fn field(&mut self, element: ElementId, length: u16, at: u16) {
@@ -284,12 +307,16 @@ impl Plan {
                 }
             },
             ElementId::Vendor { pen: REVERSE, id } => {
-                let register = match id {
-                    1 => Register::ReverseBytes,
-                    2 => Register::ReversePackets,
-                    6 => Register::ReverseTcpFlags,
-                    85 => Register::ReverseTotalBytes,
-                    86 => Register::ReverseTotalPackets,
+                let register = match (id, length) {
+                    (1, _) => Register::ReverseBytes,
+                    (2, _) => Register::ReversePackets,
+                    (5, _) => Register::ReverseTos,
+                    (6, _) => Register::ReverseTcpFlags,
+                    (32 | 139, 2) => Register::ReverseIcmp,
+                    (176 | 178, 1) => Register::ReverseIcmpType,
+                    (177 | 179, 1) => Register::ReverseIcmpCode,
+                    (85, _) => Register::ReverseTotalBytes,
+                    (86, _) => Register::ReverseTotalPackets,
                     _ => return,
                 };
                 self.step(register, length, at);
@@ -385,7 +412,9 @@ impl Plan {
         let any = |registers: &[Register]| registers.iter().any(|&register| self.present.has(register));
         self.has_ipv6 = any(&[Register::SrcIpv6High, Register::DstIpv6High]);
         self.has_rare = any(RARE);
-        self.has_sampling = any(&[Register::SamplingInterval, Register::SamplerId]);
+        self.has_sampling = any(&[Register::SamplingInterval]);
+        self.says_direction = any(&[Register::BiflowDirection]);
+        self.is_by_role = any(&[Register::InitiatorBytes, Register::InitiatorPackets]) && !any(SIDED);
         (self.forward, self.reverse) = self.present.counts();
     }
 
@@ -529,6 +558,8 @@ const fn number(id: u16, length: u16) -> Option<Register> {
         (34 | 50 | 305 | 396, 1..=8) => Register::SamplingInterval,
         (306 | 397, 1..=8) => Register::SamplingSpace,
         (48 | 302, 1..=8) => Register::SamplerId,
+        (143, 1..=8) => Register::MeteringProcess,
+        (144, 1..=8) => Register::ExportingProcess,
         (56, 6) => Register::SrcMac,
         (57 | 80, 6) => Register::DstMac,
         (58 | 243, 2) => Register::Vlan,
@@ -549,6 +580,7 @@ const fn number(id: u16, length: u16) -> Option<Register> {
         (231, 4..) => Register::InitiatorBytes,
         (232, 4..) => Register::ResponderBytes,
         (234, 1..=8) => Register::Vrf,
+        (239, 1) => Register::BiflowDirection,
         (252, 1..=8) => Register::PhysicalInIf,
         (253, 1..=8) => Register::PhysicalOutIf,
         (298, _) => Register::InitiatorPackets,

@@ -15,9 +15,9 @@ use crate::collector::plan::{self, Plan};
 use crate::collector::room::{Account, Held, Pools, Room};
 use crate::collector::sequence::Sequence;
 use crate::collector::shelf::Shelf;
-use crate::collector::stats::{ExporterStats, Totals};
+use crate::collector::stats::{ExporterNames, ExporterStats, Totals};
 use crate::collector::templates::{KnownTemplate, Revision};
-use crate::flow::{ObservationDomainId, Timestamp, Version};
+use crate::flow::{ObservationDomainId, Sampling, Timestamp, Version};
 use crate::wire::Set;
 use crate::wire::sflow::Source;
 use crate::wire::template::{FieldSpecifier, Template, TemplateId};
@@ -55,6 +55,8 @@ pub(super) struct Host {
     pub(super) exporters: LruCache<(ObservationDomainId, Version), Exporter>,
     pub(super) last_seen: Timestamp,
     pub(super) held: Held,
+    /// The rate that the operator gave for this address.
+    operator: Option<Sampling>,
 }
 
 /// Whom a datagram concerns, and the room that its address has.
@@ -114,13 +116,9 @@ pub(super) enum Learned {
 }
 
 impl Host {
-    pub(super) fn new(limits: &Limits, now: Timestamp) -> Self {
-        Self {
-            sessions: LruCache::new(limits.sessions),
-            exporters: LruCache::new(limits.domains),
-            last_seen: now,
-            held: Held::default(),
-        }
+    pub(super) fn new(limits: &Limits, operator: Option<Sampling>, now: Timestamp) -> Self {
+        let (sessions, exporters) = (LruCache::new(limits.sessions), LruCache::new(limits.domains));
+        Self { sessions, exporters, last_seen: now, held: Held::default(), operator }
     }
 
     /// The session and the exporter that a datagram belongs to, made when they are new.
@@ -149,7 +147,7 @@ impl Host {
             self.sessions.insert(key, session);
         }
         let identity = (address, domain, version);
-        let exporter = exporter(&mut self.exporters, limits, identity, now, (&mut room, totals))?;
+        let exporter = exporter(&mut self.exporters, limits, identity, (now, self.operator), (&mut room, totals))?;
         Some((self.sessions.get_mut(&key)?, exporter, room))
     }
 
@@ -164,7 +162,7 @@ impl Host {
         self.last_seen = received;
         let mut room = Room { pools, held: &mut self.held };
         let identity = (address, domain, version);
-        exporter(&mut self.exporters, limits, identity, received, (&mut room, totals))
+        exporter(&mut self.exporters, limits, identity, (received, self.operator), (&mut room, totals))
             .is_some_and(|exporter| exporter.keep(Compiled::new(template), received, &mut room.templates()))
     }
 
@@ -213,7 +211,7 @@ fn exporter<'a>(
     exporters: &'a mut LruCache<(ObservationDomainId, Version), Exporter>,
     limits: &Limits,
     (address, domain, version): (IpAddr, ObservationDomainId, Version),
-    now: Timestamp,
+    (now, operator): (Timestamp, Option<Sampling>),
     (room, totals): (&mut Room<'_>, &mut Totals),
 ) -> Option<&'a mut Exporter> {
     let key = (domain, version);
@@ -223,7 +221,10 @@ fn exporter<'a>(
             totals.bury(&oldest.stats);
             oldest.leave(room);
         }
-        exporters.insert(key, Exporter::new(limits, ExporterStats::new(address, domain, version, now)));
+        let mut exporter = Exporter::new(limits, ExporterStats::new(address, domain, version, now));
+        exporter.facts.rates.operator = operator;
+        exporter.stats.sampling = operator.unwrap_or_default();
+        exporters.insert(key, exporter);
     }
     exporters.get_mut(&key)
 }
@@ -280,6 +281,23 @@ impl Exporter {
         }
     }
 
+    /// A copy of the account, with what the exporter says of itself.
+    pub(super) fn account(&self) -> ExporterStats {
+        ExporterStats {
+            said: self.facts.said,
+            unknown_elements: u64::try_from(self.facts.unknown.len()).unwrap_or(u64::MAX),
+            refused_facts: self.facts.refused,
+            ..self.stats.clone()
+        }
+    }
+
+    /// What the exporter calls things, if it names any.
+    pub(super) fn names(&self) -> Option<ExporterNames> {
+        let names = Arc::clone(&self.facts.names);
+        let ExporterStats { address, domain, version, .. } = self.stats;
+        (!names.is_empty()).then_some(ExporterNames { address, domain, version, names })
+    }
+
     /// Keeps a template for its session and for borrowing.
     pub(super) fn learn(
         &mut self,
@@ -287,7 +305,7 @@ impl Exporter {
         limits: &Limits,
         mut template: Template,
         received: Timestamp,
-        account: &mut Account<'_>,
+        room: &mut Room<'_>,
     ) -> Learned {
         self.stats.template_records = self.stats.template_records.saturating_add(1);
         if !limits.allow(&template) {
@@ -299,13 +317,15 @@ impl Exporter {
         if let Some(same) = known.filter(|known| *known.template == template) {
             let same = Arc::clone(same);
             session.templates.renew(&same, received);
-            self.keep(same, received, account);
+            self.keep(same, received, &mut room.templates());
             return Learned::Same;
         }
         let learned = if known.is_some() { Learned::Redefined } else { Learned::New };
         if learned == Learned::Redefined {
             self.stats.redefined = self.stats.redefined.saturating_add(1);
         }
+        self.facts.note_unknown(&template, &mut room.facts());
+        let account = &mut room.templates();
         let compiled = Compiled::new(template.into());
         let of_session = session.templates.put(Arc::clone(&compiled), received, account);
         self.forgotten(of_session);

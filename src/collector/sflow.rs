@@ -4,7 +4,7 @@
 //! together to flows. The counters of interfaces are no flows and are not kept. Its input is what [`crate::wire::sflow`]
 //! has cut into samples and records.
 
-use crate::collector::normalize::plausible;
+use crate::collector::options::plausible;
 use crate::collector::room::{Account, Room};
 use crate::collector::session::{Exporter, Origin, Session};
 use crate::collector::{Collector, Fate, Sender, UNKNOWN, Units, options, packet};
@@ -60,7 +60,8 @@ fn take(
     match Sample::parse(structure)? {
         Sample::Flow(sample) => {
             let (source, drops) = (sample.source, sample.drops);
-            let flow = flow(sample, *blank)?;
+            let mut flow = flow(sample, *blank)?;
+            flow.sampling = exporter.facts.rates.operator.unwrap_or(flow.sampling);
             let dropped = u64::from(session.dropped(source, drops, &mut room.facts()));
             stats.sampler_drops = stats.sampler_drops.saturating_add(dropped);
             stats.sampling = flow.sampling;

@@ -5,7 +5,10 @@
 //! anything.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use crate::collector::options::Said;
+use crate::collector::options::names::Names;
 use crate::flow::{ObservationDomainId, Sampling, Timestamp, Version};
 
 /// The whole collector. `datagrams = decoded + malformed + foreign + refused`, and
@@ -119,8 +122,15 @@ pub struct ExporterStats {
     pub last_seen: Timestamp,
     /// Export time of the last datagram minus its receive time, in milliseconds.
     pub clock_skew_ms: i64,
-    /// The rate announced for the domain.
+    /// The operator's rate, else the one announced for the domain.
     pub sampling: Sampling,
+    /// What it says of itself.
+    pub said: Said,
+    /// Elements of its templates that the registry does not know, each counted once per length; no more than
+    /// [`UNKNOWN`](crate::collector::options::UNKNOWN).
+    pub unknown_elements: u64,
+    /// Names, rates, speeds and unknown elements that found no room.
+    pub refused_facts: u64,
 }
 
 impl ExporterStats {
@@ -161,6 +171,9 @@ impl ExporterStats {
             last_seen: now,
             clock_skew_ms: 0,
             sampling: Sampling::default(),
+            said: Said::default(),
+            unknown_elements: 0,
+            refused_facts: 0,
         }
     }
 }
@@ -188,4 +201,15 @@ pub struct Health {
     pub sockets: Vec<SocketStats>,
     /// By address, domain and version.
     pub exporters: Vec<ExporterStats>,
+    /// Of those exporters that name anything; shared with the collector until a name changes.
+    pub names: Vec<ExporterNames>,
+}
+
+/// What one exporter and domain calls things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExporterNames {
+    pub address: IpAddr,
+    pub domain: ObservationDomainId,
+    pub version: Version,
+    pub names: Arc<Names>,
 }

@@ -11,6 +11,7 @@ use hex_literal::hex;
 use proptest::prelude::*;
 
 use super::*;
+use crate::collector::options::names::NameKind;
 use crate::flow::{Counts, Direction, TimeSource};
 use crate::ie::{ElementId, REVERSE};
 use crate::wire::emit::{self, Message};
@@ -454,7 +455,7 @@ fn interface_names_are_stripped_of_what_a_terminal_would_obey() {
     let told = options(257, 1, &[(10, 2), (82, VARIABLE)]);
     bench.send(ipfix(0).template(&told).set(257, b"\x00\x05\x08br0\x1b[2J\n")).unwrap();
     let facts = bench.collector.facts(sender(1).ip(), ObservationDomainId(0), Version::Ipfix).unwrap();
-    assert_eq!(facts.interfaces[&5], "br0[2J");
+    assert_eq!(facts.names.find(NameKind::Interface, 5), Some("br0[2J"));
 }
 
 #[test]

@@ -212,9 +212,9 @@ fn options_tell_names_boot_and_sampling() {
     };
     let gateway = facts(Via::Gateway, Version::Ipfix, 0);
     assert_eq!(gateway.boot, Some(START.plus(-UPTIME_MS)));
-    let names: Vec<_> = gateway.interfaces.iter().map(|(index, name)| (*index, name.as_str())).collect();
+    let names: Vec<_> = gateway.names.iter().map(|(_, index, name)| (index, name)).collect();
     assert_eq!(names, [(3, "eth4"), (9, "switch0"), (12, "br0")]);
-    assert_eq!(facts(Via::Switch, Version::V9, 1).sampling.rate, 1);
+    assert_eq!(facts(Via::Switch, Version::V9, 1).sampling().rate, 1);
     let options: Vec<u64> = minute.health.exporters.iter().map(|exporter| exporter.options_records).collect();
     assert_eq!(options, [5, 1, 0]);
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use humansize::{DECIMAL, format_size};
 
-use crate::collector::stats::Health;
+use crate::collector::stats::{ExporterStats, Health};
 use crate::names;
 use crate::window::{Conversation, Snapshot};
 
@@ -48,7 +48,7 @@ pub fn top(out: &mut impl Write, snapshot: &Snapshot, rows: usize) -> io::Result
     aligned(out, &[&[head], protocols.as_slice()].concat())
 }
 
-/// Writes one line of what became of the datagrams.
+/// Writes one line of what became of the datagrams, and one for each exporter that says something of itself.
 ///
 /// # Errors
 /// When `out` fails.
@@ -67,7 +67,23 @@ pub fn account(out: &mut impl Write, health: &Health) -> io::Result<()> {
         totals.expired,
         totals.lost,
         dropped
-    )
+    )?;
+    for stats in &health.exporters {
+        let said = said(stats);
+        if !said.is_empty() {
+            writeln!(out, "exporter {} domain {} {}: {said}", stats.address, stats.domain, stats.version)?;
+        }
+    }
+    Ok(())
+}
+
+/// What an exporter says of itself, as far as it does, and what it sends that nobody knows.
+pub fn said(stats: &ExporterStats) -> String {
+    let mut said = stats.said;
+    let told = said.fields().into_iter().filter_map(|(_, name, count)| Some((name.replace('_', " "), (*count)?)));
+    let found = [("unknown elements", stats.unknown_elements), ("facts without room", stats.refused_facts)];
+    let found = found.into_iter().filter(|(_, count)| *count != 0).map(|(name, count)| (name.to_owned(), count));
+    told.chain(found).map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join("  ")
 }
 
 fn cells(snapshot: &Snapshot, row: &Conversation) -> [String; 7] {

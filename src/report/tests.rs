@@ -1,7 +1,8 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::collector::stats::Health;
+use crate::collector::options::Said;
+use crate::collector::stats::{ExporterStats, Health};
 use crate::flow::{Counts, FlowKey, FlowRecord, ObservationDomainId, Timestamp, Version};
 use crate::window::{Limits, Span, Window};
 
@@ -39,4 +40,19 @@ fn the_table_is_aligned_and_says_what_it_leaves_out() {
     let snapshot = window.snapshot(Span::TenSeconds, Timestamp(1_700_000_004_000));
     insta::assert_snapshot!(text(|out| top(out, &snapshot, 2)));
     insta::assert_snapshot!(text(|out| account(out, &Health::default())));
+}
+
+#[test]
+fn the_account_has_a_line_for_exporters_that_say_something_of_themselves() {
+    let exporter = |host| {
+        let address = Ipv4Addr::new(192, 0, 2, host).into();
+        ExporterStats::new(address, ObservationDomainId(7), Version::Ipfix, Timestamp(0))
+    };
+    let mut stats = exporter(1);
+    stats.said = Said { not_sent_flows: Some(0), active_timeout_s: Some(60), ..Default::default() };
+    stats.unknown_elements = 2;
+    let health = Health { exporters: vec![stats, exporter(2)], ..Default::default() };
+    let text = text(|out| account(out, &health));
+    let lines: Vec<_> = text.lines().skip(1).collect();
+    assert_eq!(lines, ["exporter 192.0.2.1 domain 7 IPFIX: not sent flows 0  active timeout s 60  unknown elements 2"]);
 }

@@ -10,8 +10,8 @@ use anyhow::{Result, anyhow};
 use tracing::{info, warn};
 
 use crate::capture::quarantine::Caught;
+use crate::collector::Collector;
 use crate::collector::stats::{Health, SocketStats};
-use crate::collector::{Collector, Limits};
 use crate::config::Listen;
 use crate::demo::Demo;
 use crate::flow::{FlowRecord, Timestamp};
@@ -44,20 +44,14 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(outlets: Outlets) -> Self {
-        Self {
-            collector: Collector::new(Limits::default()),
-            outlets,
-            flows: Vec::new(),
-            unwanted: false,
-            ticked: Timestamp::default(),
-            keeper: None,
-        }
+    pub(super) fn new(collector: Collector, outlets: Outlets) -> Self {
+        let (flows, ticked) = (Vec::new(), Timestamp(0));
+        Self { collector, outlets, flows, unwanted: false, ticked, keeper: None }
     }
 
     /// Of a live run, which begins with the templates of the run before.
-    fn live(outlets: Outlets, to: SocketAddr, templates: Stored) -> Self {
-        let mut intake = Self::new(outlets);
+    fn live(collector: Collector, outlets: Outlets, to: SocketAddr, templates: Stored) -> Self {
+        let mut intake = Self::new(collector, outlets);
         keep::restore(&mut intake.collector, now(), templates);
         intake.keeper = intake.outlets.storage.clone().map(|storage| Keeper::new(storage, to, Caught::default()));
         intake
@@ -167,10 +161,10 @@ impl Sockets {
         Some(format!("small receive buffer: {}", self.socket.buffer_hint()?))
     }
 
-    pub(super) fn run(mut self, outlets: Outlets) -> Result<()> {
+    pub(super) fn run(mut self, collector: Collector, outlets: Outlets) -> Result<()> {
         let demo = self.start_demo()?;
         let templates = std::mem::take(&mut self.templates);
-        let mut intake = Intake::live(outlets, self.socket.local_addr(), templates);
+        let mut intake = Intake::live(collector, outlets, self.socket.local_addr(), templates);
         while !self.stop.load(Ordering::Relaxed) && intake.is_wanted() {
             self.receive(&mut intake, WAKE)?;
             intake.tick(now(), || vec![self.socket.stats()]);

@@ -23,6 +23,7 @@ use tokio::sync::{oneshot, watch};
 use crate::capture::quarantine::Caught;
 use crate::collector::stats::Health;
 use crate::collector::templates::KnownTemplate;
+use crate::collector::{Collector, Limits};
 use crate::config::{Config, Output, Source};
 use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
@@ -118,8 +119,9 @@ impl Pipeline {
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
         let (sign, ended) = oneshot::channel();
+        let collector = Collector::new(Limits::default()).with_overrides(config.overrides.clone());
         let source = spawn("source", move || {
-            let result = source.run(outlets);
+            let result = source.run(collector, outlets);
             // The receiver may be gone already, when the run was ended from elsewhere.
             let _ = sign.send(());
             result
@@ -216,10 +218,10 @@ impl SourceThread {
         }
     }
 
-    fn run(self, outlets: Outlets) -> Result<()> {
+    fn run(self, collector: Collector, outlets: Outlets) -> Result<()> {
         match self {
-            Self::Live(sockets) => sockets.run(outlets),
-            Self::Replay(replay) => replay.run(outlets),
+            Self::Live(sockets) => sockets.run(collector, outlets),
+            Self::Replay(replay) => replay.run(collector, outlets),
             Self::Stored(stored) => stored.run(&outlets),
         }
     }

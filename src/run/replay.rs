@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tracing::{info, warn};
 
 use crate::capture::{Capture, Tally};
+use crate::collector::Collector;
 use crate::flow::Timestamp;
 use crate::run::intake::Intake;
 use crate::run::pipeline::Outlets;
@@ -44,9 +45,9 @@ impl Replay {
         Source::Replay { file: files.join(" "), done }
     }
 
-    pub(super) fn run(mut self, outlets: Outlets) -> Result<()> {
+    pub(super) fn run(mut self, collector: Collector, outlets: Outlets) -> Result<()> {
         let shown = self.shown(true);
-        let mut intake = Intake::new(outlets);
+        let mut intake = Intake::new(collector, outlets);
         let mut latest = Timestamp::default();
         for (path, mut capture) in std::mem::take(&mut self.captures) {
             self.one(&path, &mut capture, &mut intake, &mut latest);

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use rusqlite::types::{FromSqlError, Value};
 use rusqlite::{Connection, Result, Row, params_from_iter};
 
+use crate::collector::options::Said;
 use crate::collector::stats::{ExporterStats, Health, Totals};
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, Timestamp, Version};
 
@@ -97,6 +98,7 @@ pub(super) fn save_exporters(connection: &Connection, run: RunId, exporters: &[E
     }
     let mut columns = vec!["run", "clock_skew_ms", "sampling"];
     columns.extend(exporters.iter().take(1).flat_map(|stats| counters(&mut stats.clone()).map(|(name, _)| name)));
+    columns.extend(Said::default().fields().map(|(_, name, _)| name));
     let updates: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
     let mut upsert = connection.prepare_cached(&format!(
         "INSERT INTO exporters (address, domain, version, first_seen_ms, last_seen_ms, {columns})
@@ -119,6 +121,7 @@ pub(super) fn save_exporters(connection: &Connection, run: RunId, exporters: &[E
             stats.sampling.pack().into(),
         ];
         values.extend(counters(&mut stats.clone()).map(|(_, count)| Value::Integer(stored(*count))));
+        values.extend(stats.said.clone().fields().map(|(.., said)| said.map(stored).into()));
         upsert.execute(params_from_iter(values))?;
     }
     Ok(())
@@ -144,6 +147,9 @@ fn account(row: &Row<'_>) -> Result<Account> {
     stats.sampling = Sampling::unpack(row.get("sampling")?);
     for (name, count) in counters(&mut stats) {
         *count = counted(row.get(name)?);
+    }
+    for (_, name, said) in stats.said.fields() {
+        *said = row.get::<_, Option<i64>>(name)?.map(counted);
     }
     Ok(Account { run: row.get::<_, Option<i64>>("run")?.map(RunId), stats })
 }
@@ -214,7 +220,7 @@ pub(super) fn runs(connection: &Connection, limit: usize) -> Result<Vec<Run>> {
 }
 
 /// The counters by the names of their columns in `exporters`.
-const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 23] {
+const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 25] {
     [
         ("datagrams", &mut stats.datagrams),
         ("octets", &mut stats.octets),
@@ -239,6 +245,8 @@ const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 23] {
         ("trailing", &mut stats.trailing),
         ("counter_samples", &mut stats.counter_samples),
         ("sampler_drops", &mut stats.sampler_drops),
+        ("unknown_elements", &mut stats.unknown_elements),
+        ("refused_facts", &mut stats.refused_facts),
     ]
 }
 

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 
+use crate::collector::stats::ExporterNames;
 use crate::flow::FlowRecord;
 use crate::store::accounts::{self, Identity};
 pub use crate::store::accounts::{Account, Run, RunId};
-use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, inspect, row, schema};
+use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, inspect, row, schema};
 
 /// A database, opened to be read.
 #[derive(Debug)]
@@ -70,6 +71,14 @@ impl History {
     /// When SQLite cannot read.
     pub fn exporters(&self) -> Result<Vec<Account>, Error> {
         accounts::exporters(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// What exporters call things, by address, domain and version; of those that name anything.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn names(&self) -> Result<Vec<ExporterNames>, Error> {
+        exporter_names::read(&self.connection).map_err(|source| self.failed(source))
     }
 
     /// The newest `limit` runs of collectors, newest first. Between one's `last_alive` and the next one's `started`

@@ -11,10 +11,10 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::keys::RowKey;
-use crate::store::{Action, Error};
+use crate::store::{Action, Error, exporter_names};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE];
 
 /// The version that this program writes and reads.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of entries")]
@@ -147,6 +147,23 @@ const V2: &str = "
         fields      TEXT NOT NULL,    -- element:length …; a vendor's is pen/element:length, a scope of v9 sN:length
         PRIMARY KEY (address, domain, version, id)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// What exporters say of themselves; NULL when they never did.
+const V3: &str = "
+    ALTER TABLE exporters ADD COLUMN exported_octets INTEGER;
+    ALTER TABLE exporters ADD COLUMN exported_messages INTEGER;
+    ALTER TABLE exporters ADD COLUMN exported_flows INTEGER;
+    ALTER TABLE exporters ADD COLUMN observed_flows INTEGER;
+    ALTER TABLE exporters ADD COLUMN ignored_packets INTEGER;
+    ALTER TABLE exporters ADD COLUMN ignored_octets INTEGER;
+    ALTER TABLE exporters ADD COLUMN not_sent_flows INTEGER;
+    ALTER TABLE exporters ADD COLUMN not_sent_packets INTEGER;
+    ALTER TABLE exporters ADD COLUMN not_sent_octets INTEGER;
+    ALTER TABLE exporters ADD COLUMN active_timeout_s INTEGER;
+    ALTER TABLE exporters ADD COLUMN idle_timeout_s INTEGER;
+    ALTER TABLE exporters ADD COLUMN unknown_elements INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE exporters ADD COLUMN refused_facts INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Brings the file to the version of this program.

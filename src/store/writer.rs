@@ -20,7 +20,7 @@ use crate::store::accounts::{self, Exporters, RunId};
 use crate::store::keys::Keys;
 use crate::store::row::Insert;
 use crate::store::templates::{self, Stored};
-use crate::store::{Action, BUSY_TIMEOUT, Error, inspect, schema};
+use crate::store::{Action, BUSY_TIMEOUT, Error, exporter_names, inspect, schema};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -47,6 +47,7 @@ pub struct Writer {
     exporters: Exporters,
     /// To be written by the next flush; `None` when the table is up to date.
     templates: Option<Arc<[KnownTemplate]>>,
+    names: exporter_names::Written,
     run: Option<RunId>,
     stats: WriterStats,
     /// Locked until it is closed.
@@ -110,6 +111,7 @@ impl Writer {
             batches: VecDeque::new(),
             exporters: Exporters::default(),
             templates: None,
+            names: exporter_names::Written::default(),
             run: None,
             stats,
             _lock: lock,
@@ -213,6 +215,7 @@ impl Writer {
         if let Some(known) = &self.templates {
             templates::save(&transaction, known)?;
         }
+        self.names.save(&transaction, run, &health.names)?;
         let mut rows = 0;
         if !self.batches.is_empty() {
             let mut keys = Keys::new(&transaction)?;
@@ -225,6 +228,7 @@ impl Writer {
             }
         }
         transaction.commit()?;
+        self.names.committed(&health.names);
         Ok((run, rows))
     }
 }

@@ -76,7 +76,12 @@ pub(crate) fn feed(span: Span) -> Feed {
     flows().iter().for_each(|flow| window.record(flow));
     Feed {
         snapshot: Arc::new(window.snapshot(span, NOW)),
-        health: Arc::new(Health { totals: totals(), sockets: vec![socket(0)], exporters: exporters() }),
+        health: Arc::new(Health {
+            totals: totals(),
+            sockets: vec![socket(0)],
+            exporters: exporters(),
+            ..Default::default()
+        }),
         storage: Some(storage()),
         source: live(),
         ..silent()

@@ -37,6 +37,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("humansize", &["report", "tui/units"]),
     ("humantime", &["cli"]),
     ("indicatif", &["run/replay"]),
+    ("ipnet", &["collector/options", "cli"]),
     ("jiff", &["run"]),
     ("libc", &["receive"]),
     ("pcap_parser", &["capture"]),

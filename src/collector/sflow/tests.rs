@@ -224,7 +224,7 @@ fn counter_samples_tell_speeds_and_names_and_make_no_flow() {
     assert_eq!((stats.counter_samples, stats.records, bench.flows.len()), (2, 0, 0));
     let facts = bench.collector.facts(address, ObservationDomainId(7), Version::Sflow).unwrap();
     assert_eq!(facts.interface_speeds.iter().collect::<Vec<_>>(), [(&3, &10_000_000_000)]);
-    let names: Vec<_> = facts.interfaces.iter().map(|(index, name)| (*index, name.as_str())).collect();
+    let names: Vec<_> = facts.names.iter().map(|(_, index, name)| (index, name)).collect();
     assert_eq!(names, [(3, "eth0/1"), (0x0100_0000, "eth0/1")]);
 }
 
@@ -233,11 +233,11 @@ fn speeds_are_bounded() {
     let (mut facts, mut pools, mut held) =
         (options::ExporterFacts::default(), Pools::new(&Limits::default()), Held::default());
     let mut room = Room { pools: &mut pools, held: &mut held };
-    for index in 0..=u32::try_from(options::NAMES).unwrap() {
+    for index in 0..=u32::try_from(options::FACTS).unwrap() {
         facts.learn_speed(index, 1, &mut room.facts());
     }
     facts.learn_speed(0, 2, &mut room.facts());
-    assert_eq!((facts.interface_speeds.len(), facts.refused, facts.interface_speeds[&0]), (options::NAMES, 1, 2));
+    assert_eq!((facts.interface_speeds.len(), facts.refused, facts.interface_speeds[&0]), (options::FACTS, 1, 2));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Rules of RFC 7011, 3954 and 5103 and of NetFlow v5, one test each; `docs/conformance.md` says which rule each holds.
 
 use super::*;
+use crate::collector::options::Said;
+use crate::collector::options::names::NameKind;
 
 fn domain(domain: u32) -> Message {
     Message::ipfix(ipfix::Header { export_time: SECONDS, domain, ..Default::default() })
@@ -62,7 +64,7 @@ fn padding_is_shorter_than_a_record_and_may_hold_anything() {
             .send(v9(1).set(1, &[&told[..], &pad].concat()).set(257, &[&[0, 0, 0, 1, 0, 7][..], &pad].concat()))
             .unwrap();
         for version in [Version::Ipfix, Version::V9] {
-            assert_eq!(facts(&bench, version).sampling.rate, 7);
+            assert_eq!(facts(&bench, version).sampling().rate, 7);
         }
         assert_eq!(bench.collector.health().totals.malformed, 0);
     }
@@ -123,7 +125,7 @@ fn ill_formed_text_is_replaced_and_its_record_kept() {
     let mut bench = Bench::new();
     let told = options(257, 1, &[(10, 4), (82, 4)]);
     bench.send(ipfix(0).template(&told).set(257, b"\0\0\0\x05e\xff0\0")).unwrap();
-    assert_eq!(facts(&bench, Version::Ipfix).interfaces[&5], "e\u{fffd}0");
+    assert_eq!(facts(&bench, Version::Ipfix).names.find(NameKind::Interface, 5), Some("e\u{fffd}0"));
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn v9_scopes_name_interfaces_and_templates() {
     let mut bench = Bench::new();
     let names = options(300, 1, &[(2, 4), (82, 4), (83, 8)]);
     bench.send(v9(0).template(&names).set(300, b"\0\0\0\x07eth0uplink\0\0")).unwrap();
-    assert_eq!(facts(&bench, Version::V9).interfaces[&7], "eth0");
+    assert_eq!(facts(&bench, Version::V9).names.find(NameKind::Interface, 7), Some("eth0"));
     let rates = options(301, 1, &[(5, 2), (34, 4)]);
     bench.send(v9(1).template(&rates).set(301, &[1, 0, 0, 0, 0, 100])).unwrap();
     for id in [256, 257] {
@@ -315,4 +317,156 @@ fn what_cannot_be_reversed_is_ignored() {
     let flows = biflow(&[(1, 1), (239, 1)], &reverse, &hex!("07 01 cb007105 1234 11 00000001 ffff"));
     assert_eq!(flows.len(), 1);
     assert_eq!((flows[0].key.src_ip.to_string(), flows[0].key.dst_port), ("10.0.0.1".to_owned(), 0));
+}
+
+#[test]
+fn rates_of_interfaces_and_processes_hold_for_their_records() {
+    let mut bench = Bench::new();
+    let rates = options(300, 1, &[(10, 4), (34, 4)]);
+    let outward = options(301, 1, &[(14, 4), (34, 4)]);
+    let process = options(302, 1, &[(143, 4), (34, 4)]);
+    let flows = template(256, &[(10, 1), (14, 1), (61, 1), (143, 1), (1, 1)]);
+    let message = ipfix(0).template(&rates).template(&outward).template(&process).template(&flows);
+    let message = message.set(300, &hex!("00000003 00000064 00000004 000000c8")).set(301, &hex!("00000005 0000012c"));
+    let message = message.set(302, &hex!("00000008 00000008 00000009 00000009"));
+    bench.send(message.set(256, &hex!("0305000001 0305010001 0405000001 0707000801 0707000101"))).unwrap();
+    let rates: Vec<_> = bench.flows.iter().map(|flow| flow.sampling.rate).collect();
+    // In by 3, out by 5, in by 4, of process 8, and of one that announced nothing.
+    assert_eq!(rates, [100, 300, 200, 8, 9]);
+    // The scope of v9.
+    let mut bench = Bench::new();
+    let (rates, flows) = (options(300, 1, &[(2, 4), (34, 4)]), template(256, &[(10, 2), (1, 2)]));
+    let message = v9(0).template(&rates).set(300, &hex!("00000003 00000064")).template(&flows);
+    bench.send(message.set(256, &hex!("0003 0001 0004 0001"))).unwrap();
+    assert_eq!(bench.flows.iter().map(|flow| flow.sampling.rate).collect::<Vec<_>>(), [100, 0]);
+}
+
+#[test]
+fn the_operator_overrides_every_rate() {
+    let mut bench = Bench::new();
+    let overrides = Overrides::new([("192.0.2.0/24".parse().unwrap(), 512)]);
+    bench.collector = Collector::new(Limits::default()).with_overrides(overrides);
+    bench.send(ipfix(0).template(&template(256, &[(34, 4), (1, 1)])).set(256, &hex!("00000064 01"))).unwrap();
+    let header = v5::Header { count: 1, seconds: SECONDS, sampling: 0x4064, ..Default::default() };
+    send_octets(&mut bench, &emit::v5(header, &[[0; v5::RECORD]])).unwrap();
+    let expected = Sampling { rate: 512, kind: SamplingKind::Packet, source: SamplingSource::Operator };
+    assert_eq!(bench.flows.iter().map(|flow| flow.sampling).collect::<Vec<_>>(), [expected; 2]);
+    assert!(bench.collector.health().exporters.iter().all(|stats| stats.sampling == expected));
+    // Another exporter is believed.
+    let message = ipfix(0).template(&template(256, &[(34, 4), (1, 1)])).set(256, &hex!("00000064 01")).finish();
+    bench.collector.datagram(NOW, "198.51.100.1:9".parse().unwrap(), &message, &mut bench.flows).unwrap();
+    assert_eq!((bench.flows[2].sampling.rate, bench.flows[2].sampling.source), (100, SamplingSource::Record));
+}
+
+#[test]
+fn what_exporters_count_of_themselves_stands_in_the_accounts() {
+    let fields = [(41, 4), (40, 8), (42, 4), (163, 4), (164, 4), (165, 4), (166, 4), (167, 4), (168, 4)];
+    let record =
+        hex!("00000001 00000002 0000000000000003 00000004 00000005 00000006 00000007 00000008 00000009 00000000");
+    for (start, scope) in [(ipfix(0), 144), (v9(0), 1)] {
+        let told = options(300, 1, &[[(scope, 4)].as_slice(), &fields].concat());
+        let mut bench = Bench::new();
+        bench.send(start.template(&told)).unwrap();
+        assert_eq!(bench.stats().said, Said::default(), "nothing was said yet");
+        let start = if scope == 1 { v9(1) } else { ipfix(0) };
+        bench.send(start.set(300, &record)).unwrap();
+        let said = Said {
+            exported_messages: Some(2),
+            exported_octets: Some(3),
+            exported_flows: Some(4),
+            observed_flows: Some(5),
+            ignored_packets: Some(6),
+            ignored_octets: Some(7),
+            not_sent_flows: Some(8),
+            not_sent_packets: Some(9),
+            not_sent_octets: Some(0),
+            ..Default::default()
+        };
+        assert_eq!(bench.stats().said, said);
+    }
+}
+
+#[test]
+fn timeouts_stand_in_the_accounts() {
+    for start in [ipfix(0), v9(0)] {
+        let mut bench = Bench::new();
+        let told = options(300, 1, &[(1, 4), (36, 2), (37, 2)]);
+        bench.send(start.template(&told).set(300, &hex!("00000001 003c 000f"))).unwrap();
+        let said = bench.stats().said;
+        assert_eq!((said.active_timeout_s, said.idle_timeout_s), (Some(60), Some(15)));
+    }
+}
+
+#[test]
+fn unknown_elements_are_noted_once_with_their_length() {
+    let mut bench = Bench::new();
+    let mut known = template(256, &[(7232, 3), (1, 1)]);
+    known.fields.insert(0, vendor(99_999, 7, VARIABLE));
+    known.fields.push(vendor(REVERSE, 1, 4));
+    for id in [256, 257] {
+        bench.send(ipfix(0).template(&Template { id: TemplateId(id), ..known.clone() })).unwrap();
+    }
+    let unknown: Vec<_> = facts(&bench, Version::Ipfix).unknown.iter().copied().collect();
+    let expected = [(ElementId::Iana(7232), 3), (ElementId::Vendor { pen: 99_999, id: 7 }, VARIABLE)];
+    assert_eq!((unknown.as_slice(), bench.stats().unknown_elements), (expected.as_slice(), 2));
+    bench.send(v9(0).template(&options(300, 1, &[(1, 4), (34, 4)]))).unwrap();
+    assert!(facts(&bench, Version::V9).unknown.is_empty(), "a scope of v9 is no element");
+}
+
+#[test]
+fn an_answer_has_its_own_type_of_service_and_icmp() {
+    let [there, back] = biflow(&[(1, 1), (5, 1), (6, 1)], &[(1, 1), (5, 1), (6, 1)], &hex!("01 b8 02 02 28 12"))[..]
+    else {
+        panic!("two flows")
+    };
+    assert_eq!(((there.tos, there.tcp_flags), (back.tos, back.tcp_flags)), ((0xb8, 2), (0x28, 0x12)));
+    let check = |forward: &[(u16, u16)], reverse: &[(u16, u16)], record: &[u8]| {
+        let flows = biflow(forward, reverse, record);
+        assert_eq!(flows.iter().map(|flow| flow.icmp).collect::<Vec<_>>(), [0x0800, 0x0000], "{forward:?}");
+    };
+    check(&[(4, 1), (32, 2), (1, 1)], &[(32, 2), (1, 1)], &hex!("01 0800 01 0000 02"));
+    check(&[(4, 1), (139, 2), (1, 1)], &[(139, 2), (1, 1)], &hex!("3a 0800 01 0000 02"));
+    check(&[(4, 1), (176, 1), (177, 1), (1, 1)], &[(176, 1), (177, 1), (1, 1)], &hex!("01 08 00 01 00 00 02"));
+    // Of a protocol without types, a reverse type means nothing.
+    assert_eq!(biflow(&[(4, 1), (1, 1)], &[(32, 2), (1, 1)], &hex!("06 01 0800 02"))[1].icmp, 0);
+}
+
+#[test]
+fn the_initiator_is_the_source_of_a_turned_record() {
+    // Arbitrary, initiator, perimeter, and a value that nobody has defined: as the exporter says it.
+    for method in [0, 1, 3, 4] {
+        let flows = biflow(&[(1, 1), (239, 1)], &[(1, 1)], &[7, method, 9]);
+        assert_eq!((flows[0].counts.bytes, flows[0].reverse, flows[1].reverse), (7, false, true), "{method}");
+    }
+    let turned = biflow(&[(1, 1), (10, 1), (239, 1)], &[(1, 1)], &[7, 3, 2, 9]);
+    let [there, back] = turned[..] else { panic!("two flows") };
+    assert_eq!((there.key.src_ip.to_string(), there.counts.bytes, there.reverse), ("10.0.0.2".to_owned(), 9, false));
+    assert_eq!((back.key, back.counts.bytes, back.reverse), (there.key.reversed(), 7, true));
+    assert_eq!((there.out_if, back.in_if), (3, 3));
+    // Elements that name their side count for it, whichever side is the source.
+    let role = [(231, 4), (232, 4), (239, 1)];
+    let turned = biflow(&role, &[], &hex!("00000007 00000009 02"));
+    let rows = |flows: &[FlowRecord]| -> Vec<_> {
+        flows.iter().map(|flow| (flow.key.src_ip.to_string(), flow.counts.bytes, flow.reverse)).collect()
+    };
+    assert_eq!(rows(&turned), [("10.0.0.2".to_owned(), 7, false), ("10.0.0.1".to_owned(), 9, true)]);
+    let unanswered = biflow(&role, &[], &hex!("00000007 00000000 02"));
+    assert_eq!(rows(&unanswered), [("10.0.0.2".to_owned(), 7, false)]);
+    let answer = biflow(&role, &[], &hex!("00000000 00000009 02"));
+    assert_eq!(rows(&answer), [("10.0.0.1".to_owned(), 9, true)]);
+    // One direction alone has nothing to be turned.
+    let [only] = biflow(&[(1, 1), (239, 1)], &[(1, 1)], &[7, 2, 0])[..] else { panic!("one flow") };
+    assert_eq!((only.key.src_ip.to_string(), only.reverse), ("10.0.0.1".to_owned(), false));
+}
+
+#[test]
+fn the_method_of_direction_may_stand_in_options() {
+    let mut bench = Bench::new();
+    let told = options(300, 1, &[(149, 4), (239, 1)]);
+    let mut known = template(256, &[(8, 4), (12, 4), (1, 1)]);
+    known.fields.push(vendor(REVERSE, 1, 1));
+    let record = hex!("0a000001 0a000002 07 09");
+    let message = ipfix(0).template(&told).template(&known).set(300, &hex!("00000000 02")).set(256, &record);
+    bench.send(message.set(300, &hex!("00000000 01")).set(256, &record)).unwrap();
+    assert_eq!(bench.bytes(), [9, 7, 7, 9]);
 }

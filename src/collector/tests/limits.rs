@@ -1,6 +1,7 @@
 //! What the collector holds, and what becomes of it, at limits so small that each is reached.
 
 use super::*;
+use crate::collector::options::names::NameKind;
 
 /// So small that a few datagrams reach each of them.
 const TINY: Limits = Limits {
@@ -99,8 +100,8 @@ fn names_of_one_address_leave_room_for_those_of_another() {
     }
     bench.send_from(2, of_domain(1).template(&told).set(257, b"\x00\x07eth7"));
     let facts = |host| bench.collector.facts(from(host).ip(), ObservationDomainId(1), Version::Ipfix).unwrap();
-    assert_eq!((facts(1).interfaces.len() as u64 + facts(1).refused, facts(2).refused), (40, 0));
-    assert_eq!(facts(2).interfaces[&7], "eth7");
+    assert_eq!((facts(1).names.len() as u64 + facts(1).refused, facts(2).refused), (40, 0));
+    assert_eq!(facts(2).names.find(NameKind::Interface, 7), Some("eth7"));
     assert!(0 < facts(1).refused && bench.totals().fact_octets <= 4000);
 }
 

@@ -1,6 +1,7 @@
 //! What real exporters do beside the rules, in the shape that captures of them have; `docs/conformance.md` lists them.
 
 use super::*;
+use crate::collector::options::names::NameKind;
 
 fn no_fault(bench: &Bench) {
     let totals = bench.collector.health().totals;
@@ -273,9 +274,63 @@ fn asr_sends_rates_in_two_octets_and_what_became_of_packets_in_four() {
 fn nbar_names_its_applications_in_unaligned_options() {
     let mut bench = Bench::new();
     let told = options(256, 1, &[(1, 4), (95, 4), (96, 24), (94, 55)]);
-    let records = [[1; 87], [2; 87], [3; 87]].concat();
-    bench.send(v9(0).template(&told).set(256, &records)).unwrap();
+    let record = |id: u8, name: &[u8], described: &[u8]| {
+        let mut record = vec![0; 87];
+        record[7] = id;
+        record[4] = 13;
+        record[8..8 + name.len()].copy_from_slice(name);
+        record[32..32 + described.len()].copy_from_slice(described);
+        record
+    };
+    let records = [record(1, b"dns\x1b[2J", b"Domain Name System"), record(2, b"", b"Secure HTTP"), vec![0; 87]];
+    bench.send(v9(0).template(&told).set(256, &records.concat())).unwrap();
     assert_eq!(bench.stats().options_records, 3);
+    let names = &bench.collector.health().names[0].names;
+    let names: Vec<_> = names.iter().collect();
+    let application = NameKind::Application;
+    assert_eq!(names, [(application, 0x0d00_0001, "dns[2J"), (application, 0x0d00_0002, "Secure HTTP")]);
+    no_fault(&bench);
+}
+
+#[test]
+fn xr_names_its_vrfs() {
+    let mut bench = Bench::new();
+    let told = options(256, 1, &[(1, 4), (234, 4), (236, 32)]);
+    let record = |id: u8, name: &[u8; 4]| [&[0, 0, 0, 1, 0x60, 0, 0, id], name.as_slice(), &[0; 28]].concat();
+    let outward = options(257, 1, &[(1, 4), (235, 4), (236, 4)]);
+    let message = v9(0).template(&told).set(256, &[record(1, b"blue"), record(2, b"red\0")].concat());
+    bench.send(message.template(&outward).set(257, b"\0\0\0\x01\0\0\0\x07pink")).unwrap();
+    let names = &bench.collector.health().names[0].names;
+    let name = |id| names.find(NameKind::Vrf, id);
+    assert_eq!([name(0x6000_0001), name(0x6000_0002), name(7)], [Some("blue"), Some("red"), Some("pink")]);
+    no_fault(&bench);
+}
+
+#[test]
+fn ios_xe_has_no_rate_for_records_before_its_options() {
+    let mut bench = Bench::new();
+    let told = options(256, 1, &[(1, 4), (48, 1), (50, 2)]);
+    let flows = template(257, &[(48, 1), (1, 1)]);
+    let data = |message: Message| message.set(257, &[1, 7]);
+    bench.send(data(v9(0).template(&flows))).unwrap();
+    bench.send(data(v9(1).template(&told).set(256, &hex!("00000001 01 03e8")))).unwrap();
+    assert_eq!(bench.flows[0].sampling, Sampling::default());
+    assert_eq!(bench.flows[0].sampling.source, SamplingSource::None);
+    assert_eq!((bench.flows[1].sampling.rate, bench.flows[1].sampling.source), (1000, SamplingSource::Options));
+}
+
+#[test]
+fn ptx_has_two_samplers_of_different_rates() {
+    let mut bench = Bench::new();
+    let told = options(256, 1, &[(149, 4), (302, 4), (305, 4), (306, 4)]);
+    let rates = hex!("00000000 00000001 00000001 00000063 00000000 00000002 00000001 000003e7");
+    let (named, unnamed) = (template(257, &[(302, 4), (1, 4)]), template(258, &[(1, 4)]));
+    let message = ipfix(0).template(&told).set(256, &rates).template(&named).template(&unnamed);
+    let message = message.set(257, &hex!("00000001 00000007 00000002 00000007 00000003 00000007"));
+    bench.send(message.set(258, &hex!("00000007"))).unwrap();
+    // A record of a sampler that announced nothing, or that names none, has no rate: it might be either.
+    let rates: Vec<_> = bench.flows.iter().map(|flow| flow.sampling.rate).collect();
+    assert_eq!(rates, [100, 1000, 0, 0]);
     no_fault(&bench);
 }
 

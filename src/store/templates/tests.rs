@@ -51,14 +51,6 @@ fn what_has_gone_from_the_collector_goes_from_the_table() {
 }
 
 #[test]
-fn a_file_without_the_table_gets_it() {
-    let folder = TempDir::new().unwrap();
-    round(&folder, Vec::new());
-    sql(folder.path(), "DROP TABLE templates; PRAGMA user_version = 1");
-    assert_eq!(round(&folder, vec![template(256, &[bytes()])]).templates.len(), 1);
-}
-
-#[test]
 fn a_flush_without_news_leaves_the_table_alone() {
     let folder = TempDir::new().unwrap();
     let mut writer = open(&folder);

@@ -74,7 +74,7 @@ fn other_views() {
 
 #[test]
 fn says_what_came_instead_of_flows() {
-    let mut health = Health { totals: canned::totals(), sockets: vec![canned::socket(2)], exporters: Vec::new() };
+    let mut health = Health { totals: canned::totals(), sockets: vec![canned::socket(2)], ..Default::default() };
     health.totals = Totals {
         datagrams: 14,
         decoded: 9,
@@ -97,7 +97,12 @@ fn says_what_came_instead_of_flows() {
 fn says_what_is_wrong() {
     let mut feed = canned::feed(Span::Minute);
     let totals = Totals { lost: 1_204, malformed: 2, ..canned::totals() };
-    feed.health = Arc::new(Health { totals, sockets: vec![canned::socket(17)], exporters: canned::exporters() });
+    feed.health = Arc::new(Health {
+        totals,
+        sockets: vec![canned::socket(17)],
+        exporters: canned::exporters(),
+        ..Default::default()
+    });
     feed.storage = Some(StorageView { failing: Some("disk full".to_owned()), ..canned::storage() });
     feed.notice = Some("another collector owns the database".to_owned());
     let mut app = app(feed, &[]);
