@@ -24,6 +24,7 @@ pub mod history;
 mod keys;
 mod row;
 pub mod schema;
+pub mod sql;
 pub mod writer;
 
 use std::fmt;
