@@ -260,7 +260,7 @@ impl<'a> Parser<'a> {
         ranges = value::numbers(row, word, &span, self.lookup)?;
         self.at += 1;
         if !matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
-            let ([(number, last)], false) = (ranges.as_slice(), ranges.is_empty()) else {
+            let [(number, last)] = ranges.as_slice() else {
                 return Err(value::unexpected(word, &span, &["one number"]));
             };
             if number != last {
@@ -326,16 +326,14 @@ impl<'a> Parser<'a> {
     }
 
     fn flags(&mut self, bare: Flags) -> Result<Expr> {
-        let mut how = bare;
-        let mut is_negated = false;
-        match self.peek() {
-            Some(Kind::Is(Comparison::Equal)) => how = Flags::Exactly,
-            Some(Kind::Is(Comparison::NotEqual)) => (how, is_negated) = (Flags::Exactly, true),
-            _ if self.is_word(0, "all") => how = Flags::All,
-            _ if self.is_word(0, "any") => how = Flags::Any,
-            _ => self.at = self.at.wrapping_sub(1),
-        }
-        self.at = self.at.wrapping_add(1);
+        let (how, is_negated, stepped) = match self.peek() {
+            Some(Kind::Is(Comparison::Equal)) => (Flags::Exactly, false, 1),
+            Some(Kind::Is(Comparison::NotEqual)) => (Flags::Exactly, true, 1),
+            _ if self.is_word(0, "all") => (Flags::All, false, 1),
+            _ if self.is_word(0, "any") => (Flags::Any, false, 1),
+            _ => (bare, false, 0),
+        };
+        self.at += stepped;
         let mask = self.word_at(0).and_then(flag_mask);
         let Some(mask) = mask else { return Err(self.unexpected(&["TCP flags of `SAFRPUECN`, or `X` for all"])) };
         self.at += 1;
