@@ -16,6 +16,8 @@ pub mod flow;
 
 pub mod wire;
 
+pub mod filter;
+
 pub mod collector;
 
 pub mod window;

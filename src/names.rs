@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use crate::filter::Meaning;
+
 const SERVICES_CSV: &str = include_str!("names/services.csv");
 const PROTOCOLS_CSV: &str = include_str!("names/protocols.csv");
 
@@ -44,6 +46,15 @@ pub fn protocol_label(number: u8) -> Cow<'static, str> {
         Some(name) => Cow::Borrowed(name),
         None => Cow::Owned(format!("proto {number}")),
     }
+}
+
+/// What a word means in a filter: the protocol and the services of this name, in any case.
+pub fn meanings(word: &str) -> Vec<Meaning> {
+    let protocols =
+        (0..=u8::MAX).filter(|&number| protocol(number).is_some_and(|name| name.eq_ignore_ascii_case(word)));
+    let services = SERVICES.iter().filter(|(_, name)| name.eq_ignore_ascii_case(word));
+    let ports = services.map(|&((port, protocol), _)| Meaning::Port { protocol, port });
+    protocols.map(Meaning::Protocol).chain(ports).collect()
 }
 
 /// The lines of a table after its header.

@@ -25,6 +25,7 @@ pub mod history;
 mod keys;
 mod row;
 pub mod schema;
+pub mod sql;
 pub mod templates;
 pub mod writer;
 

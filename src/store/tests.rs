@@ -19,6 +19,8 @@ use crate::flow::{
     Timestamp, Version,
 };
 
+mod filter;
+
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
 /// A folder that goes away with the test, and the database in it.

@@ -5,6 +5,7 @@ use std::fs;
 
 use clap::{CommandFactory, Parser};
 use flowglass::cli::Cli;
+use flowglass::{filter, names};
 
 use crate::support::package;
 
@@ -56,6 +57,21 @@ fn the_files_that_the_readme_points_at_exist() {
     assert!(!targets.is_empty());
     for target in targets.iter().filter(|target| !target.contains("://")) {
         assert!(package().join(target).exists(), "{target}");
+    }
+}
+
+/// Each example of the page is read, and one marked with a cross is refused.
+#[test]
+fn the_filters_of_the_page_parse() {
+    let page = fs::read_to_string(package().join("docs/filters.md")).unwrap();
+    let examples: Vec<_> = code_lines(&page).filter(|line| !line.is_empty()).collect();
+    assert!(30 <= examples.len(), "{examples:?}");
+    for example in examples {
+        let (text, is_wrong) = example.strip_prefix("✗ ").map_or((example, false), |text| (text, true));
+        match filter::parse(text, &names::meanings) {
+            Ok(_) => assert!(!is_wrong, "{text}"),
+            Err(error) => assert!(is_wrong, "{}", error.render(text)),
+        }
     }
 }
 
