@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::store::retention::Retention;
+
 /// Everything that a run needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -19,6 +21,7 @@ pub struct Config {
     /// `None` stores nothing.
     pub database: Option<Database>,
     pub flush_interval: Duration,
+    pub retention: Retention,
     pub log: tracing::level_filters::LevelFilter,
 }
 

@@ -65,7 +65,7 @@ impl Intake {
             self.unwanted |= json.send(Message::Flows(Arc::clone(&batch))).is_err();
         }
         if let Some(storage) = &self.outlets.storage {
-            let _ = storage.send(Message::Flows(batch));
+            storage.push(batch);
         }
     }
 
@@ -85,7 +85,7 @@ impl Intake {
         let _ = self.outlets.window.send(Message::Health(Arc::clone(&health)));
         let _ = self.outlets.window.send(Message::Now(now));
         if let Some(storage) = &self.outlets.storage {
-            let _ = storage.send(Message::Health(health));
+            storage.account(health);
         }
     }
 

@@ -119,7 +119,12 @@ impl Live {
             utc_offset_s: self.utc_offset_s,
             started: self.started,
             source: self.source.clone(),
-            notice: self.notice.clone(),
+            notice: self
+                .storage
+                .borrow()
+                .as_ref()
+                .and_then(|stats| stats.notice.clone())
+                .or_else(|| self.notice.clone()),
         }
     }
 }

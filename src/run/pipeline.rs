@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source ──▶ window thread ──▶ feeds (screen, table)
-//!        ├─▶ storage thread ─▶ SQLite
+//!        ├─▶ storage thread ─▶ SQLite        (over the write queue, which drops the oldest when it is full)
 //!        └─▶ JSON thread ────▶ stdout
 //! ```
 //!
@@ -25,7 +25,7 @@ use crate::config::{Config, Output, Source};
 use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
 use crate::run::live::{self, Live};
-use crate::run::storage::{self, Storage};
+use crate::run::storage::{self, Inlet, Storage};
 use crate::run::{intake, replay, stored};
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source as Shown};
@@ -49,10 +49,10 @@ pub(super) enum Message {
 }
 
 /// The sending ends, owned by the source.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Outlets {
     pub(super) window: Sender<Message>,
-    pub(super) storage: Option<Sender<Message>>,
+    pub(super) storage: Option<Inlet>,
     pub(super) json: Option<Sender<Message>>,
 }
 
@@ -81,18 +81,20 @@ impl Pipeline {
     pub(super) fn start(config: &Config, database: Option<PathBuf>, stop: Arc<AtomicBool>) -> Result<Self> {
         let reads_database = matches!(config.source, Source::Stored);
         let writer = match &database {
-            Some(path) if !reads_database => Some(storage::open(path)?),
+            Some(path) if !reads_database => Some(storage::open(path, config.retention)?),
             _ => None,
         };
+        // A capture can wait, a network cannot.
+        let patient = matches!(config.source, Source::Replay { .. }).then(|| Arc::clone(&stop));
         let source = SourceThread::open(config, database, stop)?;
         let (window, from_source) = bounded(WAITING_BATCHES);
         let spans = window.clone();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
         let storage = match writer {
             Some(writer) => {
-                let (sender, receiver) = bounded(WAITING_BATCHES);
+                let inlet = Inlet::new(writer.queue(), patient);
                 let storage = Storage::new(writer, config.flush_interval, stats);
-                Some((sender, spawn("storage", move || storage.run(&receiver))?))
+                Some((inlet, spawn("storage", move || storage.run())?))
             }
             None => None,
         };
