@@ -1,5 +1,7 @@
 //! What was typed: flags, their environment variables and their help. Nothing is checked against the system here.
 
+mod amounts;
+
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
+use crate::store::retention::{Age, Retention, Size};
 
 /// A live traffic monitor in the terminal for NetFlow, IPFIX and sFlow; every flow is kept in SQLite.
 #[derive(Debug, Clone, Parser)]
@@ -88,6 +91,13 @@ pub struct CollectArgs {
     /// How often flows are written to the database
     #[arg(long, global = true, default_value = "10s", value_parser = parse_interval, value_name = "TIME")]
     pub flush_interval: Duration,
+    /// How long flows are kept, for example `12h`, `7d` or `3months`; `forever` deletes nothing for its age
+    #[arg(long, global = true, env = "FLOWGLASS_RETENTION", default_value = "7d", value_parser = amounts::age, value_name = "TIME")]
+    pub retention: Age,
+    /// How large the database may become, for example `20GB`, `512MiB`, or a share of its file system such as `50%`;
+    /// the oldest flows go first, whatever --retention says. `unlimited` deletes nothing for its size
+    #[arg(long, global = true, env = "FLOWGLASS_MAX_SIZE", default_value = "50%", value_parser = amounts::size, value_name = "SIZE")]
+    pub max_size: Size,
     /// Receive buffer to ask the kernel for, in MiB
     #[arg(long, global = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024), value_name = "MIB")]
     pub receive_buffer: u32,
@@ -161,6 +171,13 @@ impl Cli {
             (None, Source::Demo(_) | Source::Replay { .. }) => Some(Database::ThrowAway),
             (None, Source::Live(_) | Source::Stored) => Some(Database::File(config::default_database()?)),
         };
+        // A capture is old by nature, and stored to be kept.
+        let retention = match source {
+            Source::Replay { .. } => Retention::default(),
+            Source::Live(_) | Source::Demo(_) | Source::Stored => {
+                Retention { age: self.collect.retention, size: self.collect.max_size }
+            }
+        };
         let output = match self.show {
             ShowArgs { json: true, .. } => Output::Json,
             ShowArgs { once: Some(seconds), rows, .. } => Output::Table { seconds: Some(seconds), rows },
@@ -176,6 +193,7 @@ impl Cli {
             output,
             database,
             flush_interval: self.collect.flush_interval,
+            retention,
             overrides: overrides(&self.collect.sampling),
             log: self.show.log,
         })

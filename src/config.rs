@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::collector::options::Overrides;
+use crate::store::retention::Retention;
 
 /// Everything that a run needs to know.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub struct Config {
     pub flush_interval: Duration,
     /// Sampling rates that the operator knows better than the exporters.
     pub overrides: Overrides,
+    pub retention: Retention,
     pub log: tracing::level_filters::LevelFilter,
 }
 

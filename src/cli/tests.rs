@@ -44,3 +44,30 @@ fn a_wrong_sampling_rate_is_told_with_what_to_write() {
     assert!(told("10.0.0.0/33=5").starts_with("`10.0.0.0/33` is neither an address nor a prefix\n"));
     assert!(told("=5").starts_with("`` is neither"));
 }
+
+#[test]
+fn what_is_kept_is_read_as_people_write_it() {
+    assert_eq!(amounts::age("7d"), Ok(Age::Of(Duration::from_secs(7 * 86_400))));
+    assert_eq!(amounts::age("Forever"), Ok(Age::Forever));
+    for nothing in ["0", "off"] {
+        assert!(amounts::age(nothing).unwrap_err().contains("`forever`"), "{nothing}");
+    }
+    assert!(amounts::age("10s").is_err());
+    assert!(amounts::age("a week").is_err());
+    assert_eq!(amounts::size("50%"), Ok(Size::Percent(50)));
+    assert_eq!(amounts::size("20 GB"), Ok(Size::Octets(20_000_000_000)));
+    assert_eq!(amounts::size("1.5GiB"), Ok(Size::Octets(3 << 29)));
+    assert_eq!(amounts::size("512m"), Ok(Size::Octets(512_000_000)));
+    assert_eq!(amounts::size("unlimited"), Ok(Size::Unlimited));
+    for wrong in ["0%", "96%", "20", "1GB2", "GB", ".GB", "-1GB", "1MB", "99999999999999TB", "1.0000000001GB"] {
+        assert!(amounts::size(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_capture_is_stored_to_be_kept() {
+    let config = |line: &str| Cli::parse_from(line.split(' ')).config().unwrap();
+    let kept = config("flowglass --db x --retention 1h --max-size unlimited").retention;
+    assert_eq!(kept, Retention { age: Age::Of(Duration::from_secs(3_600)), size: Size::Unlimited });
+    assert_eq!(config("flowglass replay a.pcap --no-ui").retention, Retention::default());
+}

@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use tracing::{info, warn};
 
-use crate::capture::quarantine::Caught;
 use crate::collector::Collector;
 use crate::collector::stats::{Health, SocketStats};
 use crate::config::Listen;
@@ -53,7 +52,7 @@ impl Intake {
     fn live(collector: Collector, outlets: Outlets, to: SocketAddr, templates: Stored) -> Self {
         let mut intake = Self::new(collector, outlets);
         keep::restore(&mut intake.collector, now(), templates);
-        intake.keeper = intake.outlets.storage.clone().map(|storage| Keeper::new(storage, to, Caught::default()));
+        intake.keeper = intake.outlets.storage.as_ref().map(|storage| Keeper::new(storage.aside(), to));
         intake
     }
 
@@ -82,7 +81,7 @@ impl Intake {
             self.unwanted |= json.send(Message::Flows(Arc::clone(&batch))).is_err();
         }
         if let Some(storage) = &self.outlets.storage {
-            let _ = storage.send(Message::Flows(batch));
+            storage.push(batch);
         }
     }
 
@@ -109,7 +108,7 @@ impl Intake {
         let _ = self.outlets.window.send(Message::Health(Arc::clone(&health)));
         let _ = self.outlets.window.send(Message::Now(now));
         if let Some(storage) = &self.outlets.storage {
-            let _ = storage.send(Message::Health(health));
+            storage.account(health);
         }
     }
 

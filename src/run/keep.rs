@@ -3,16 +3,16 @@
 //! It decides when they are handed to the storage thread, and writes nothing. A replay keeps neither: its datagrams
 //! are in a file already, and what its exporters said is of another time.
 
+use std::mem::take;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crossbeam_channel::Sender;
 use tracing::{info, warn};
 
 use crate::capture::quarantine::Caught;
 use crate::collector::Collector;
-use crate::collector::templates::Revision;
+use crate::collector::templates::{KnownTemplate, Revision};
 use crate::flow::Timestamp;
-use crate::run::pipeline::Message;
 use crate::run::storage::told;
 use crate::store::templates::Stored;
 use crate::store::writer::Writer;
@@ -21,10 +21,38 @@ use crate::wire::Malformed;
 /// How often templates that were only repeated are handed on, in milliseconds; new ones are at once.
 const REPEATED_MS: i64 = 60_000;
 
+/// What lies ready for the storage thread.
+#[derive(Debug, Default)]
+pub(super) struct Aside(Mutex<(Option<Arc<[KnownTemplate]>>, Caught)>);
+
+impl Aside {
+    /// Newer templates take the place of older ones.
+    fn put_templates(&self, templates: Arc<[KnownTemplate]>) {
+        self.lock().0 = Some(templates);
+    }
+
+    /// Leaves what was caught where it is as long as storage has not taken what was caught before.
+    fn put_caught(&self, caught: &mut Caught) {
+        let room = &mut self.lock().1;
+        if room.is_empty() {
+            *room = take(caught);
+        }
+    }
+
+    pub(super) fn take(&self) -> (Option<Arc<[KnownTemplate]>>, Caught) {
+        take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Option<Arc<[KnownTemplate]>>, Caught)> {
+        // A panic elsewhere leaves whole values behind.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// On its way from the source to storage.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    storage: Sender<Message>,
+    aside: Arc<Aside>,
     /// Where datagrams are received.
     to: SocketAddr,
     caught: Caught,
@@ -35,8 +63,8 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) const fn new(storage: Sender<Message>, to: SocketAddr, caught: Caught) -> Self {
-        Self { storage, to, caught, told: None, lost: 0 }
+    pub(super) fn new(aside: Arc<Aside>, to: SocketAddr) -> Self {
+        Self { aside, to, caught: Caught::default(), told: None, lost: 0 }
     }
 
     pub(super) fn malformed(&mut self, at: Timestamp, from: SocketAddr, reason: Malformed, payload: &[u8]) {
@@ -46,15 +74,14 @@ impl Keeper {
     /// Hands on what is new; to be called about once a second, and with `is_last` when the run ends.
     pub(super) fn hand_on(&mut self, now: Timestamp, collector: &Collector, is_last: bool) {
         if !self.caught.is_empty() {
-            let caught = std::mem::take(&mut self.caught);
-            let _ = self.storage.send(Message::Caught(Box::new(caught)));
+            self.aside.put_caught(&mut self.caught);
         }
         let revision = collector.revision();
         if is_due(self.told, revision, now, is_last) {
             self.told = Some((revision, now));
             let templates = collector.templates_to_store(now);
             self.tell_lost(collector.template_count().saturating_sub(templates.len()));
-            let _ = self.storage.send(Message::Templates(templates.into()));
+            self.aside.put_templates(templates.into());
         }
     }
 

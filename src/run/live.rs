@@ -90,7 +90,6 @@ impl Live {
                 self.health = health;
                 first
             }
-            Message::Templates(_) | Message::Caught(_) => false,
             Message::Now(now) => {
                 self.now = self.now.max(now);
                 self.shown.is_none_or(|shown| SHORTEST <= shown.elapsed())
@@ -120,7 +119,12 @@ impl Live {
             utc_offset_s: self.utc_offset_s,
             started: self.started,
             source: self.source.clone(),
-            notice: self.notice.clone(),
+            notice: self
+                .storage
+                .borrow()
+                .as_ref()
+                .and_then(|stats| stats.notice.clone())
+                .or_else(|| self.notice.clone()),
         }
     }
 }

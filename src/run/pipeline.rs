@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source ──▶ window thread ──▶ feeds (screen, table)
-//!        ├─▶ storage thread ─▶ SQLite
+//!        ├─▶ storage thread ─▶ SQLite        (over the write queue, which drops the oldest when it is full)
 //!        └─▶ JSON thread ────▶ stdout
 //! ```
 //!
@@ -20,15 +20,14 @@ use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::{oneshot, watch};
 
-use crate::capture::quarantine::Caught;
 use crate::collector::stats::Health;
-use crate::collector::templates::KnownTemplate;
 use crate::collector::{Collector, Limits};
 use crate::config::{Config, Output, Source};
 use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
+use crate::run::keep::Aside;
 use crate::run::live::{self, Live};
-use crate::run::storage::{self, Storage};
+use crate::run::storage::{self, Inlet, Storage};
 use crate::run::{intake, keep, replay, stored};
 use crate::store::templates::Stored;
 use crate::store::writer::WriterStats;
@@ -44,10 +43,6 @@ pub(super) const WAITING_BATCHES: usize = 1024;
 pub(super) enum Message {
     Flows(Arc<[FlowRecord]>),
     Health(Arc<Health>),
-    /// What the collector knows of templates, for the next run.
-    Templates(Arc<[KnownTemplate]>),
-    /// Datagrams that could not be decoded.
-    Caught(Box<Caught>),
     /// The source's clock: real time, or the time of a capture.
     Now(Timestamp),
     /// The screen wants another span.
@@ -57,10 +52,10 @@ pub(super) enum Message {
 }
 
 /// The sending ends, owned by the source.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Outlets {
     pub(super) window: Sender<Message>,
-    pub(super) storage: Option<Sender<Message>>,
+    pub(super) storage: Option<Inlet>,
     pub(super) json: Option<Sender<Message>>,
 }
 
@@ -89,19 +84,22 @@ impl Pipeline {
     pub(super) fn start(config: &Config, database: Option<PathBuf>, stop: Arc<AtomicBool>) -> Result<Self> {
         let reads_database = matches!(config.source, Source::Stored);
         let writer = match &database {
-            Some(path) if !reads_database => Some(storage::open(path)?),
+            Some(path) if !reads_database => Some(storage::open(path, config.retention)?),
             _ => None,
         };
         let templates = writer.as_ref().map(keep::stored).unwrap_or_default();
+        // A capture can wait, a network cannot.
+        let patient = matches!(config.source, Source::Replay { .. }).then(|| Arc::clone(&stop));
         let source = SourceThread::open(config, database, templates, stop)?;
         let (window, from_source) = bounded(WAITING_BATCHES);
         let spans = window.clone();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
         let storage = match writer {
             Some(writer) => {
-                let (sender, receiver) = bounded(WAITING_BATCHES);
-                let storage = Storage::new(writer, config.flush_interval, stats);
-                Some((sender, spawn("storage", move || storage.run(&receiver))?))
+                let aside = Arc::<Aside>::default();
+                let inlet = Inlet::new(writer.queue(), Arc::clone(&aside), patient);
+                let storage = Storage::new(writer, aside, config.flush_interval, stats);
+                Some((inlet, spawn("storage", move || storage.run())?))
             }
             None => None,
         };

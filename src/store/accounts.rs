@@ -25,8 +25,17 @@ pub struct Run {
     pub totals: Totals,
     /// Datagrams that the kernel dropped since the socket buffers were full.
     pub kernel_dropped: u64,
-    /// Flows that the writer dropped since its buffer was full.
+    /// Flows that were dropped since the write buffer was full.
     pub dropped_flows: u64,
+    /// Flows that it deleted, since they were older or more than may be kept.
+    pub pruned_flows: u64,
+}
+
+/// Flows that a run did not store, and those that it deleted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lost {
+    pub(super) dropped: u64,
+    pub(super) pruned: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,12 +177,12 @@ pub(super) fn save_run(
     run: Option<RunId>,
     (now, ended): (Timestamp, bool),
     health: &Health,
-    dropped_flows: u64,
+    lost: Lost,
 ) -> Result<RunId> {
     let kernel_dropped = health.sockets.iter().fold(0_u64, |sum, socket| sum.saturating_add(socket.dropped));
     let mut totals = health.totals;
     let totals = totals_of(&mut totals).map(|(name, count)| (name, *count));
-    let mut columns = vec!["last_alive_ms", "ended_ms", "kernel_dropped", "dropped_flows"];
+    let mut columns = vec!["last_alive_ms", "ended_ms", "kernel_dropped", "dropped_flows", "pruned_flows"];
     columns.extend(totals.map(|(name, _)| name));
     let updates: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
     let mut upsert = connection.prepare_cached(&format!(
@@ -191,7 +200,8 @@ pub(super) fn save_run(
         now.0.into(),
         if ended { now.0.into() } else { Value::Null },
         stored(kernel_dropped).into(),
-        stored(dropped_flows).into(),
+        stored(lost.dropped).into(),
+        stored(lost.pruned).into(),
     ];
     values.extend(totals.map(|(_, count)| Value::Integer(stored(count))));
     upsert.query_row(params_from_iter(values), |row| row.get(0).map(RunId))
@@ -214,9 +224,35 @@ pub(super) fn runs(connection: &Connection, limit: usize) -> Result<Vec<Run>> {
             totals,
             kernel_dropped: counted(row.get("kernel_dropped")?),
             dropped_flows: counted(row.get("dropped_flows")?),
+            pruned_flows: counted(row.get("pruned_flows")?),
         })
     })?;
     rows.collect()
+}
+
+/// Runs that are kept at most, whatever their age: a program that ends and is started again for months writes no more.
+const RUNS: i64 = 10_000;
+
+/// How long before the oldest flow an exporter must have been silent to have no flow left for sure: its `last_seen_ms`
+/// can lag behind its flows by a transaction.
+const SILENT_MS: i64 = 3_600_000;
+
+/// Deletes the exporters and the runs that are too old, and of which no flow is left.
+pub(super) fn forget(
+    connection: &Connection,
+    run: Option<RunId>,
+    too_old: Timestamp,
+    oldest: Option<Timestamp>,
+) -> Result<()> {
+    let before = oldest.map_or(too_old, |oldest| too_old.min(oldest.plus(-SILENT_MS)));
+    let mut exporters = connection.prepare_cached("DELETE FROM exporters WHERE last_seen_ms < ?1")?;
+    exporters.execute([before.0])?;
+    let mut runs = connection.prepare_cached(
+        "DELETE FROM collector_runs WHERE id <> ?1 AND (last_alive_ms < ?2 OR id <= (
+             SELECT id FROM collector_runs ORDER BY id DESC LIMIT 1 OFFSET ?3))",
+    )?;
+    runs.execute((run.map_or(0, |run| run.0), too_old.0, RUNS))?;
+    Ok(())
 }
 
 /// The counters by the names of their columns in `exporters`.

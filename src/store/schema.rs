@@ -14,19 +14,19 @@ use crate::store::keys::RowKey;
 use crate::store::{Action, Error, exporter_names};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE, V5];
 
 /// The version that this program writes and reads.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of entries")]
 pub const SUPPORTED: u32 = MIGRATIONS.len() as u32;
 
 /// `FLGL`, by which `file` and this program know the file.
-const APPLICATION_ID: i32 = 0x464c_474c;
+pub(super) const APPLICATION_ID: i32 = 0x464c_474c;
 
 /// Columns of `flows` are in the order in which `row` binds them.
 ///
 /// Integers 0 and 1 take no octet of payload in SQLite, so zero is the value for "unknown".
-const V1: &str = "
+pub(super) const V1: &str = "
     CREATE TABLE flows (
         id          INTEGER PRIMARY KEY, -- received_ms << 20 | n, n counting the flows of a millisecond
         exporter    INTEGER NOT NULL,    -- exporters.id
@@ -165,6 +165,11 @@ const V3: &str = "
     ALTER TABLE exporters ADD COLUMN unknown_elements INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE exporters ADD COLUMN refused_facts INTEGER NOT NULL DEFAULT 0;
 ";
+/// Flows that a run deleted, since they were older or more than may be kept.
+const V5: &str = "ALTER TABLE collector_runs ADD COLUMN pruned_flows INTEGER NOT NULL DEFAULT 0";
+
+/// Octets to which the write-ahead log is cut when it was longer.
+pub(super) const JOURNAL_LIMIT: u64 = 64 << 20;
 
 /// Brings the file to the version of this program.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
@@ -206,13 +211,13 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // In KiB: what a batch of some 100,000 flows touches stays in memory until it is committed.
     connection.pragma_update(None, "cache_size", -65536)?;
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     // In octets: a batch that made the WAL huge does not keep it huge.
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT.cast_signed())
 }
 
 fn upgrade(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {

@@ -1,7 +1,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -21,47 +21,47 @@ use crate::flow::{
 
 mod filter;
 
-const NOW: Timestamp = Timestamp(1_790_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
 /// A folder that goes away with the test, and the database in it.
-struct Place {
+pub(super) struct Place {
     folder: TempDir,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("flows.db");
         Self { folder, path }
     }
 
-    fn writer(&self) -> Writer {
+    pub(super) fn writer(&self) -> Writer {
         Writer::open(&self.path, Options::default()).unwrap()
     }
 
-    fn refusal(&self) -> Error {
+    pub(super) fn refusal(&self) -> Error {
         Writer::open(&self.path, Options::default()).map(drop).unwrap_err()
     }
 
     /// Writes flows with one writer, which is closed again.
-    fn write(&self, flows: &[FlowRecord]) {
-        let mut writer = self.writer();
+    pub(super) fn write(&self, flows: &[FlowRecord]) {
+        let writer = self.writer();
         writer.push(flows.into());
         writer.close(NOW, &Health::default()).unwrap();
     }
 
-    fn read(&self) -> Vec<FlowRecord> {
+    pub(super) fn read(&self) -> Vec<FlowRecord> {
         let mut flows = Vec::new();
         History::open(&self.path).unwrap().since(RowKey::START, usize::MAX, &mut flows).unwrap();
         flows
     }
 
-    fn sqlite(&self) -> Connection {
+    pub(super) fn sqlite(&self) -> Connection {
         Connection::open(&self.path).unwrap()
     }
 
-    fn ask<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+    pub(super) fn ask<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
         self.sqlite().query_row(sql, (), |row| row.get(0)).unwrap()
     }
 }
@@ -82,12 +82,26 @@ fn flow(received: Timestamp, n: u32) -> FlowRecord {
     }
 }
 
-fn flows(received: Timestamp, range: std::ops::Range<u32>) -> Vec<FlowRecord> {
+pub(super) fn flows(received: Timestamp, range: std::ops::Range<u32>) -> Vec<FlowRecord> {
     range.map(|n| flow(received, n)).collect()
 }
 
-fn batch(received: Timestamp, range: std::ops::Range<u32>) -> Arc<[FlowRecord]> {
+pub(super) fn batch(received: Timestamp, range: std::ops::Range<u32>) -> Arc<[FlowRecord]> {
     flows(received, range).into()
+}
+
+/// Damages every page but the first, under whoever has the file open: a change by another connection makes it read its
+/// pages again.
+pub(super) fn damage(path: &Path) {
+    let other = Connection::open(path).unwrap();
+    other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    other.execute_batch("CREATE TABLE more (x)").unwrap();
+    let mut persist = 1;
+    other.file_control(None::<&str>, rusqlite::FileControl::PersistWal(&mut persist)).unwrap();
+    other.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    let length = usize::try_from(fs::metadata(path).unwrap().len()).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.write_all_at(&vec![0xff; length - 8192], 8192).unwrap();
 }
 
 #[test]
@@ -422,18 +436,16 @@ fn a_locked_database_is_tried_again() {
 #[test]
 fn a_full_buffer_drops_the_oldest_batch_whole() {
     let place = Place::new();
-    let mut writer = Writer::open(&place.path, Options { buffer_flows: 100 }).unwrap();
+    let mut writer = Writer::open(&place.path, Options { buffer_flows: 100, ..Options::default() }).unwrap();
     writer.push(batch(NOW, 0..20));
     writer.push(Vec::new().into());
-    assert!(!writer.is_full_enough());
     writer.push(batch(NOW, 20..60));
-    assert!(writer.is_full_enough());
     writer.push(batch(NOW, 60..100));
     assert_eq!(writer.stats().dropped_flows, 0);
     writer.push(batch(NOW, 100..101));
     let stats = writer.stats();
     assert_eq!((stats.dropped_flows, stats.dropped_batches, stats.buffered), (20, 1, 81));
-    writer.flush(NOW, &Health::default()).unwrap();
+    assert_eq!(writer.flush(NOW, &Health::default()).unwrap().rows, 81);
     assert_eq!(place.read(), flows(NOW, 20..101));
     writer.push(batch(NOW, 0..101));
     assert_eq!((writer.stats().dropped_flows, writer.stats().buffered), (121, 0));

@@ -3,35 +3,39 @@
 //! It starts no thread and reads no clock but to time its own work; the caller decides when to flush. Its input is
 //! batches of flows from the collector and the collector's accounts.
 
-use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior};
+use rusqlite::TransactionBehavior;
 
 use crate::collector::stats::Health;
 use crate::collector::templates::KnownTemplate;
-use crate::flow::{FlowRecord, Timestamp};
+use crate::flow::{Counts, FlowRecord, Timestamp};
 use crate::store::accounts::{self, Exporters, RunId};
-use crate::store::keys::Keys;
+pub use crate::store::database::Incident;
+use crate::store::database::{self, Database};
+use crate::store::files;
+use crate::store::keys::{Keys, RowKey};
+use crate::store::prune::{self, Pruner};
+pub use crate::store::prune::{Cause, Step};
+use crate::store::queue::{Queue, Waiting};
+use crate::store::retention::Retention;
 use crate::store::row::Insert;
 use crate::store::templates::{self, Stored};
-use crate::store::{Action, BUSY_TIMEOUT, Error, exporter_names, inspect, schema};
+use crate::store::{Action, Error, exporter_names};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Flows that may wait to be written. When a batch would exceed it, the oldest batches are dropped, each as a
     /// whole, and counted.
     pub buffer_flows: usize,
+    pub retention: Retention,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { buffer_flows: 2_000_000 }
+        Self { buffer_flows: 2_000_000, retention: Retention::default() }
     }
 }
 
@@ -40,18 +44,19 @@ impl Default for Options {
 /// Dropping it loses what is buffered; [`Writer::close`] does not.
 #[derive(Debug)]
 pub struct Writer {
-    path: PathBuf,
-    connection: Connection,
-    options: Options,
-    batches: VecDeque<Arc<[FlowRecord]>>,
+    database: Database,
+    retention: Retention,
+    queue: Arc<Queue>,
+    pruner: Pruner,
     exporters: Exporters,
-    /// To be written by the next flush; `None` when the table is up to date.
-    templates: Option<Arc<[KnownTemplate]>>,
     names: exporter_names::Written,
+    /// What the collector knows of templates, once it has told.
+    templates: Option<Arc<[KnownTemplate]>>,
+    /// Whether the table has them.
+    templates_written: bool,
     run: Option<RunId>,
     stats: WriterStats,
-    /// Locked until it is closed.
-    _lock: File,
+    incidents: Vec<Incident>,
 }
 
 /// What the writer did, and what stands in its way.
@@ -75,67 +80,65 @@ pub struct WriterStats {
     pub took_ms: u64,
     /// Octets of the database on disk after the last flush, its write-ahead log included.
     pub size: u64,
+    /// Flows deleted, since they were too old or too many.
+    pub pruned: u64,
+    /// Receive time of the oldest flow.
+    pub oldest: Option<Timestamp>,
+    /// What happened to the file last.
+    pub notice: Option<String>,
 }
 
 /// What one flush did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flush {
     pub rows: u64,
+    /// Sums of these rows.
+    pub counts: Counts,
     pub took: Duration,
 }
 
 impl Writer {
     /// Opens or makes the database, with its folders, and takes the lock. Files are made with mode 0640, less what the
-    /// umask takes away.
+    /// umask takes away. A damaged file is set aside, and a new one begun; [`Writer::incidents`] tells.
     ///
     /// # Errors
     /// When the file is no database or another program's, of a newer schema, in use by another collector, or when it
     /// cannot be made or written.
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
-        let failed = |source| Error::Io { action: Action::Open, path: path.to_owned(), source };
-        match inspect(path) {
-            Ok(()) | Err(Error::Missing { .. }) => (),
-            Err(error) => return Err(error),
-        }
-        let file = resolve(path).map_err(failed)?;
-        let lock = lock(&file, path)?;
-        create(&file).map_err(failed)?;
-        let mut connection =
-            connect(&file).map_err(|source| Error::Sqlite { action: Action::Open, path: path.to_owned(), source })?;
-        schema::migrate(&mut connection, path)?;
-        let stats = WriterStats { path: path.to_owned(), size: size(&file), ..WriterStats::default() };
+        let mut incidents = Vec::new();
+        let database = Database::open(path, &mut incidents)?;
+        let pruner = Pruner::new(database.connection(), database.file(), options.retention)
+            .map_err(|source| Error::Sqlite { action: Action::Open, path: path.to_owned(), source })?;
+        let stats = WriterStats { path: path.to_owned(), size: files::size(database.file()), ..WriterStats::default() };
         Ok(Self {
-            path: file,
-            connection,
-            options,
-            batches: VecDeque::new(),
+            database,
+            retention: options.retention,
+            queue: Arc::new(Queue::new(options.buffer_flows)),
+            pruner,
             exporters: Exporters::default(),
-            templates: None,
             names: exporter_names::Written::default(),
+            templates: None,
+            templates_written: false,
             run: None,
             stats,
-            _lock: lock,
+            incidents,
         })
     }
 
+    /// What waits to be written; a source puts its batches there.
+    pub fn queue(&self) -> Arc<Queue> {
+        Arc::clone(&self.queue)
+    }
+
     /// Takes a batch, to be written by the next flush.
-    pub fn push(&mut self, batch: Arc<[FlowRecord]>) {
-        if batch.is_empty() {
-            return;
-        }
-        self.stats.buffered += batch.len();
-        self.batches.push_back(batch);
-        while self.options.buffer_flows < self.stats.buffered {
-            let Some(oldest) = self.batches.pop_front() else { break };
-            self.stats.buffered -= oldest.len();
-            self.stats.dropped_flows += oldest.len() as u64;
-            self.stats.dropped_batches += 1;
-        }
+    pub fn push(&self, batch: Arc<[FlowRecord]>) {
+        self.queue.push(batch);
     }
 
     /// Takes the templates that the next flush writes in the place of those stored.
     pub fn keep_templates(&mut self, templates: Arc<[KnownTemplate]>) {
         self.templates = Some(templates);
+        self.templates_written = false;
     }
 
     /// The templates that are stored. A damaged row costs the template in it.
@@ -144,21 +147,43 @@ impl Writer {
     /// When SQLite cannot read.
     pub fn stored_templates(&self) -> Result<Stored, Error> {
         let failed = |source| Error::Sqlite { action: Action::Read, path: self.stats.path.clone(), source };
-        templates::load(&self.connection).map_err(failed)
+        templates::load(self.database.connection()).map_err(failed)
     }
 
-    /// Whether the buffer is above a quarter of its bound, and a flush should not wait for its time.
-    pub const fn is_full_enough(&self) -> bool {
-        self.options.buffer_flows / 4 < self.stats.buffered
-    }
-
-    /// Writes everything buffered, the templates and the accounts in one transaction. The first flush begins the run in
-    /// `collector_runs`: a caller that wants its start to be exact flushes once when it starts.
+    /// Writes everything that waits, the templates and the accounts. A transaction holds at most a quarter of what may wait, so that
+    /// more than that takes several. The first flush begins the run in `collector_runs`: a caller that wants its start
+    /// to be exact flushes once when it starts.
+    ///
+    /// A file that was deleted, replaced or found damaged is told by [`Writer::incidents`]; what waits is written to
+    /// the one that is in its place.
     ///
     /// # Errors
-    /// When SQLite cannot write. Then nothing of it is stored, and the batches stay in the buffer.
+    /// When SQLite cannot write. Then nothing of the transaction is stored, and its batches wait on.
     pub fn flush(&mut self, now: Timestamp, health: &Health) -> Result<Flush, Error> {
         self.timed(now, health, false)
+    }
+
+    /// Deletes a little of what is too old or too much, or gives back a little space, in one short transaction that
+    /// should take half of `budget`; `at` is a steady clock beside `now`. To be called between two flushes for as long
+    /// as there is more.
+    ///
+    /// # Errors
+    /// When SQLite cannot write. Then the next call tries again.
+    pub fn prune(&mut self, now: Timestamp, at: Instant, budget: Duration) -> Result<Step, Error> {
+        let file = self.database.file().to_owned();
+        match self.pruner.step(self.database.connection_mut(), &file, (now, at), self.run, budget) {
+            Ok(step) => {
+                self.stats.pruned += step.flows;
+                if !step.more {
+                    // An exporter that was forgotten has no row any more.
+                    self.exporters.forget();
+                    self.stats.oldest = self.oldest();
+                    self.stats.size = files::size(&file);
+                }
+                Ok(step)
+            }
+            Err(source) => Err(self.mended(source)),
+        }
     }
 
     /// Flushes, marks the run as ended, and moves the write-ahead log into the database.
@@ -168,38 +193,45 @@ impl Writer {
     pub fn close(mut self, now: Timestamp, health: &Health) -> Result<WriterStats, Error> {
         self.timed(now, health, true)?;
         // A reader may be in the way of the checkpoint; the next collector does it then. No flow depends on it.
-        let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        let checkpoint = self.database.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
         self.stats.last_error = checkpoint.err().map(|error| error.to_string());
-        self.stats.size = size(&self.path);
-        Ok(self.stats)
+        self.stats.size = files::size(self.database.file());
+        Ok(self.stats())
     }
 
     pub fn stats(&self) -> WriterStats {
-        self.stats.clone()
+        let Waiting { flows: buffered, dropped_flows, dropped_batches, .. } = self.queue.waiting();
+        WriterStats { buffered, dropped_flows, dropped_batches, ..self.stats.clone() }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn connection(&self) -> &rusqlite::Connection {
+        self.database.connection()
+    }
+
+    /// What happened to the file since the last call.
+    pub fn incidents(&mut self) -> Vec<Incident> {
+        if let Some(last) = self.incidents.last() {
+            self.stats.notice = Some(last.to_string());
+        }
+        std::mem::take(&mut self.incidents)
     }
 
     fn timed(&mut self, now: Timestamp, health: &Health, ended: bool) -> Result<Flush, Error> {
         let begin = Instant::now();
-        let written = self.write(now, health, ended);
+        let written = self.write_all(now, health, ended);
         let took = begin.elapsed();
         self.stats.took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match written {
-            Ok((run, rows)) => {
-                self.run = Some(run);
-                self.batches.clear();
-                self.templates = None;
-                self.stats.buffered = 0;
-                self.stats.rows += rows;
+            Ok(flush) => {
                 self.stats.flushes += 1;
                 self.stats.failures = 0;
                 self.stats.last_error = None;
                 self.stats.last_flush = Some(now);
-                self.stats.size = size(&self.path);
-                Ok(Flush { rows, took })
+                self.stats.size = files::size(self.database.file());
+                Ok(Flush { took, ..flush })
             }
-            Err(source) => {
-                self.exporters.forget();
-                let error = Error::Sqlite { action: Action::Write, path: self.stats.path.clone(), source };
+            Err(error) => {
                 self.stats.failures += 1;
                 self.stats.last_error = Some(error.to_string());
                 Err(error)
@@ -207,93 +239,109 @@ impl Writer {
         }
     }
 
+    /// All batches that wait now, transaction by transaction.
+    fn write_all(&mut self, now: Timestamp, health: &Health, ended: bool) -> Result<Flush, Error> {
+        if self.database.follow(&mut self.incidents)? {
+            self.started_anew()?;
+        }
+        let mut left = self.queue.waiting().batches;
+        let mut sum = Flush::default();
+        loop {
+            let batches = self.queue.hold();
+            let written = match self.write(now, health, ended, &batches) {
+                // What SQLite finds damaged is set aside, and the transaction begun again in the new file.
+                Err(source) if database::is_damage(&source) => {
+                    self.renewed(&source).map(|()| self.write(now, health, ended, &batches))
+                }
+                written => Ok(written),
+            };
+            self.queue.release(matches!(written, Ok(Ok(_))));
+            let (run, flush) = written?.map_err(|source| self.failed(source))?;
+            self.run = Some(run);
+            self.names.committed(&health.names);
+            self.templates_written = true;
+            self.stats.rows += flush.rows;
+            sum.rows += flush.rows;
+            sum.counts.add(flush.counts);
+            left = left.saturating_sub(batches.len());
+            if left == 0 || batches.is_empty() {
+                return Ok(sum);
+            }
+        }
+    }
+
     /// One transaction; it is rolled back when it is dropped on the way.
-    fn write(&mut self, now: Timestamp, health: &Health, ended: bool) -> rusqlite::Result<(RunId, u64)> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let run = accounts::save_run(&transaction, self.run, (now, ended), health, self.stats.dropped_flows)?;
+    fn write(
+        &mut self,
+        now: Timestamp,
+        health: &Health,
+        ended: bool,
+        batches: &[Arc<[FlowRecord]>],
+    ) -> rusqlite::Result<(RunId, Flush)> {
+        // Each transaction looks its exporters up again, which keeps their `last_seen_ms` near their flows.
+        self.exporters.forget();
+        let lost = accounts::Lost { dropped: self.queue.waiting().dropped_flows, pruned: self.stats.pruned };
+        let transaction = self.database.connection_mut().transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let run = accounts::save_run(&transaction, self.run, (now, ended), health, lost)?;
         accounts::save_exporters(&transaction, run, &health.exporters)?;
-        if let Some(known) = &self.templates {
+        self.names.save(&transaction, run, &health.names)?;
+        if let Some(known) = self.templates.as_ref().filter(|_| !self.templates_written) {
             templates::save(&transaction, known)?;
         }
-        self.names.save(&transaction, run, &health.names)?;
-        let mut rows = 0;
-        if !self.batches.is_empty() {
+        let mut flush = Flush::default();
+        if !batches.is_empty() {
             let mut keys = Keys::new(&transaction)?;
             let mut insert = Insert::new(&transaction)?;
-            for flow in self.batches.iter().flat_map(|batch| batch.iter()) {
+            for flow in batches.iter().flat_map(|batch| batch.iter()) {
                 let exporter = self.exporters.id(&transaction, flow)?;
                 let key = keys.take(&transaction, flow.received)?;
                 insert.row(key, exporter, flow)?;
-                rows += 1;
+                flush.rows += 1;
+                flush.counts.add(flow.counts);
             }
         }
         transaction.commit()?;
-        self.names.committed(&health.names);
-        Ok((run, rows))
+        Ok((run, flush))
     }
-}
 
-/// Makes the folders, and gives the one name of the file under which every collector locks it.
-fn resolve(path: &Path) -> io::Result<PathBuf> {
-    match fs::canonicalize(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or_else(|| Path::new("."));
-            fs::create_dir_all(folder)?;
-            Ok(fs::canonicalize(folder)?.join(name))
+    /// The damaged file is set aside, and a new one in its place.
+    fn renewed(&mut self, why: &rusqlite::Error) -> Result<(), Error> {
+        self.database.replace(why, &mut self.incidents)?;
+        self.started_anew()
+    }
+
+    /// After something else than a flush failed: as [`Writer::renewed`] where the file is damaged.
+    fn mended(&mut self, source: rusqlite::Error) -> Error {
+        if database::is_damage(&source)
+            && let Err(error) = self.renewed(&source)
+        {
+            return error;
         }
-        resolved => resolved,
+        self.failed(source)
+    }
+
+    /// Forgets what stood in the file before.
+    fn started_anew(&mut self) -> Result<(), Error> {
+        self.run = None;
+        self.exporters.forget();
+        self.names = exporter_names::Written::default();
+        self.templates_written = false;
+        let pruner = Pruner::new(self.database.connection(), self.database.file(), self.retention);
+        self.pruner = pruner.map_err(|source| self.failed(source))?;
+        Ok(())
+    }
+
+    fn oldest(&self) -> Option<Timestamp> {
+        prune::edge(self.database.connection(), "min").ok().flatten().map(RowKey::received)
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> Error {
+        Error::Sqlite { action: Action::Write, path: self.stats.path.clone(), source }
     }
 }
 
-/// The lock file stays behind when the collector ends: removing it would race with the next one's lock.
-fn lock(file: &Path, path: &Path) -> Result<File, Error> {
-    let name = beside(file, ".lock");
-    let failed = |source| Error::Io { action: Action::Open, path: name.clone(), source };
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(MODE);
-    let mut lock = options.open(&name).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => (),
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let pid = lock.take(32).read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-            return Err(Error::InUse { path: path.to_owned(), pid });
-        }
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.abandon();
     }
-    lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
-    Ok(lock)
-}
-
-/// SQLite gives the write-ahead log and its index the mode of the database.
-fn create(file: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(MODE).open(file).map(drop)
-}
-
-/// The service's group may read.
-const MODE: u32 = 0o640;
-
-fn connect(file: &Path) -> rusqlite::Result<Connection> {
-    let connection =
-        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    // Without the log and its index in place, a reader who may not write to the folder cannot open the file.
-    let mut persist = 1;
-    connection.file_control(None::<&str>, FileControl::PersistWal(&mut persist))?;
-    Ok(connection)
-}
-
-/// Octets of the file and its write-ahead log.
-fn size(file: &Path) -> u64 {
-    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    length(file) + length(&beside(file, "-wal"))
-}
-
-fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

@@ -10,6 +10,7 @@
 mod conformance;
 mod corpus;
 mod docs;
+mod faults;
 mod golden;
 mod program;
 mod pty;

@@ -20,11 +20,20 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{decode, package};
 
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowglass"));
-    for name in ["NETFLOW_ENABLED", "NETFLOW_HOST", "NETFLOW_PORT", "FLOWGLASS_DB", "FLOWGLASS_LOG", "NO_COLOR"] {
+    for name in [
+        "NETFLOW_ENABLED",
+        "NETFLOW_HOST",
+        "NETFLOW_PORT",
+        "FLOWGLASS_DB",
+        "FLOWGLASS_LOG",
+        "NO_COLOR",
+        "FLOWGLASS_RETENTION",
+        "FLOWGLASS_MAX_SIZE",
+    ] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -32,21 +41,25 @@ fn command() -> Command {
 }
 
 /// A headless collector on a free port of loopback.
-struct Collector {
-    child: Child,
+pub(crate) struct Collector {
+    pub(crate) child: Child,
     log: Receiver<String>,
-    seen: String,
-    address: SocketAddr,
+    pub(crate) seen: String,
+    pub(crate) address: SocketAddr,
 }
 
 impl Collector {
-    fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_in(Path::new("."), args)
     }
 
     fn start_in(folder: &Path, args: &[&str]) -> Self {
         let mut command = command();
-        command.current_dir(folder).args(["--no-ui", "--host", "127.0.0.1", "--port", "0"]).args(args);
+        Self::spawn(command.current_dir(folder).args(["--no-ui", "--host", "127.0.0.1", "--port", "0"]).args(args))
+    }
+
+    /// Starts a command that becomes a headless collector.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let (sender, log) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -59,7 +72,7 @@ impl Collector {
     }
 
     /// The next line of the log that `is_it`.
-    fn wait_for(&mut self, is_it: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn wait_for(&mut self, is_it: impl Fn(&str) -> bool) -> String {
         loop {
             let Ok(line) = self.log.recv_timeout(PATIENCE) else { panic!("not in the log:\n{}", self.seen) };
             self.seen.push_str(&line);
@@ -71,7 +84,7 @@ impl Collector {
     }
 
     /// Sends the datagrams of a capture; how many they were.
-    fn replay(&self, path: &Path) -> usize {
+    pub(crate) fn replay(&self, path: &Path) -> usize {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let datagrams = Capture::open(path).unwrap().map(|datagram| datagram.unwrap().payload);
         datagrams.map(|payload| assert_eq!(socket.send_to(&payload, self.address).unwrap(), payload.len())).count()
@@ -81,18 +94,28 @@ impl Collector {
         UdpSocket::bind("127.0.0.1:0").unwrap().send_to(payload, self.address).unwrap();
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    fn end(mut self) -> (ExitStatus, String) {
+    /// Waits for the end after it was killed; what it logged until then.
+    pub(crate) fn killed(mut self) -> String {
+        self.child.wait().unwrap();
+        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+            self.seen.push_str(&line);
+            self.seen.push('\n');
+        }
+        self.seen
+    }
+
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
         let mut stdout = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         (self.child.wait().unwrap(), stdout)
     }
 }
 
-fn fixture(case: &str) -> PathBuf {
+pub(crate) fn fixture(case: &str) -> PathBuf {
     package().join("fixtures").join(case).join("capture.pcap")
 }
 
@@ -100,12 +123,12 @@ fn run(args: &[&str]) -> Output {
     command().args(args).output().unwrap()
 }
 
-fn text(octets: &[u8]) -> String {
+pub(crate) fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
 
 /// Bytes, packets and number of the stored flows.
-fn stored(path: &Path) -> (u64, u64, u64) {
+pub(crate) fn stored(path: &Path) -> (u64, u64, u64) {
     let database = Connection::open(path).unwrap();
     let sums = "SELECT coalesce(sum(bytes), 0), coalesce(sum(packets), 0), count(*) FROM flow";
     let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
@@ -114,7 +137,7 @@ fn stored(path: &Path) -> (u64, u64, u64) {
 }
 
 /// The same sums, of captures decoded in this process.
-fn expected(cases: &[&str]) -> (u64, u64, u64) {
+pub(crate) fn expected(cases: &[&str]) -> (u64, u64, u64) {
     cases.iter().map(|case| decode(&fixture(case), &[])).fold((0, 0, 0), |(bytes, packets, flows), decoded| {
         let sum = |of: fn(&flowglass::flow::FlowRecord) -> u64| decoded.flows.iter().map(of).sum::<u64>();
         (bytes + sum(|f| f.counts.bytes), packets + sum(|f| f.counts.packets), flows + decoded.flows.len() as u64)
