@@ -37,9 +37,13 @@ const LONGEST_MS: u64 = LUMPS * MINUTE_MS.unsigned_abs();
 
 impl Booking {
     pub const fn of(record: &FlowRecord) -> Self {
-        let FlowRecord { received, first, last, .. } = record;
-        let off = received.since(*last);
-        if off < -CLOCK_OFF_MS || CLOCK_OFF_MS < off || last.since(*first) < 0 || LASTING_MS < last.since(*first) {
+        Self::new(record.received, record.first, record.last)
+    }
+
+    /// For a record whose receive time is another one in the database, where a millisecond can be full.
+    pub const fn new(received: Timestamp, first: Timestamp, last: Timestamp) -> Self {
+        let off = received.since(last);
+        if off < -CLOCK_OFF_MS || CLOCK_OFF_MS < off || last.since(first) < 0 || LASTING_MS < last.since(first) {
             return Self { first: received.0, last: received.0, at_arrival: true };
         }
         Self { first: first.0, last: last.0, at_arrival: false }

@@ -17,53 +17,53 @@ use crate::flow::{
     Timestamp, Version,
 };
 
-const NOW: Timestamp = Timestamp(1_790_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
 /// A folder that goes away with the test, and the database in it.
-struct Place {
+pub(super) struct Place {
     folder: TempDir,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("flows.db");
         Self { folder, path }
     }
 
-    fn writer(&self) -> Writer {
+    pub(super) fn writer(&self) -> Writer {
         Writer::open(&self.path, Options::default()).unwrap()
     }
 
-    fn refusal(&self) -> Error {
+    pub(super) fn refusal(&self) -> Error {
         Writer::open(&self.path, Options::default()).map(drop).unwrap_err()
     }
 
     /// Writes flows with one writer, which is closed again.
-    fn write(&self, flows: &[FlowRecord]) {
+    pub(super) fn write(&self, flows: &[FlowRecord]) {
         let mut writer = self.writer();
         writer.push(flows.into());
         writer.close(NOW, &Health::default()).unwrap();
     }
 
-    fn read(&self) -> Vec<FlowRecord> {
+    pub(super) fn read(&self) -> Vec<FlowRecord> {
         let mut flows = Vec::new();
         History::open(&self.path).unwrap().since(RowKey::START, usize::MAX, &mut flows).unwrap();
         flows
     }
 
-    fn sqlite(&self) -> Connection {
+    pub(super) fn sqlite(&self) -> Connection {
         Connection::open(&self.path).unwrap()
     }
 
-    fn ask<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+    pub(super) fn ask<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
         self.sqlite().query_row(sql, (), |row| row.get(0)).unwrap()
     }
 }
 
 /// The `n`th flow of a made-up exporter.
-fn flow(received: Timestamp, n: u32) -> FlowRecord {
+pub(super) fn flow(received: Timestamp, n: u32) -> FlowRecord {
     let exporter = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     FlowRecord {
         key: FlowKey {
@@ -78,11 +78,11 @@ fn flow(received: Timestamp, n: u32) -> FlowRecord {
     }
 }
 
-fn flows(received: Timestamp, range: std::ops::Range<u32>) -> Vec<FlowRecord> {
+pub(super) fn flows(received: Timestamp, range: std::ops::Range<u32>) -> Vec<FlowRecord> {
     range.map(|n| flow(received, n)).collect()
 }
 
-fn batch(received: Timestamp, range: std::ops::Range<u32>) -> Arc<[FlowRecord]> {
+pub(super) fn batch(received: Timestamp, range: std::ops::Range<u32>) -> Arc<[FlowRecord]> {
     flows(received, range).into()
 }
 
@@ -127,7 +127,7 @@ fn a_newer_schema_is_refused() {
     assert!(
         matches!(error, Error::NewerSchema { found, supported, .. } if supported == schema::SUPPORTED && found == supported + 1)
     );
-    assert!(error.to_string().ends_with("schema version 2 is newer than this program's 1"), "{error}");
+    assert!(error.to_string().ends_with("schema version 3 is newer than this program's 2"), "{error}");
     assert!(matches!(History::open(&place.path), Err(Error::NewerSchema { .. })));
     assert_eq!(fs::read(&place.path).unwrap(), before);
 }
@@ -416,7 +416,7 @@ fn a_locked_database_is_tried_again() {
 #[test]
 fn a_full_buffer_drops_the_oldest_batch_whole() {
     let place = Place::new();
-    let mut writer = Writer::open(&place.path, Options { buffer_flows: 100 }).unwrap();
+    let mut writer = Writer::open(&place.path, Options { buffer_flows: 100, ..Options::default() }).unwrap();
     writer.push(batch(NOW, 0..20));
     writer.push(Vec::new().into());
     assert!(!writer.is_full_enough());

@@ -16,20 +16,25 @@ use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior};
 use crate::collector::stats::Health;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Exporters, RunId};
+use crate::store::index::Index;
 use crate::store::keys::Keys;
+pub use crate::store::rollup::Limits;
+pub use crate::store::rollup::prune::Before;
+use crate::store::rollup::prune;
 use crate::store::row::Insert;
-use crate::store::{Action, BUSY_TIMEOUT, Error, inspect, schema};
+use crate::store::{Action, BUSY_TIMEOUT, Error, blocks, inspect, schema};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Flows that may wait to be written. When a batch would exceed it, the oldest batches are dropped, each as a
     /// whole, and counted.
     pub buffer_flows: usize,
+    pub rollups: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { buffer_flows: 2_000_000 }
+        Self { buffer_flows: 2_000_000, rollups: Limits::default() }
     }
 }
 
@@ -43,6 +48,7 @@ pub struct Writer {
     options: Options,
     batches: VecDeque<Arc<[FlowRecord]>>,
     exporters: Exporters,
+    index: Index,
     run: Option<RunId>,
     stats: WriterStats,
     /// Locked until it is closed.
@@ -68,6 +74,8 @@ pub struct WriterStats {
     pub last_flush: Option<Timestamp>,
     /// How long the last flush took, in milliseconds.
     pub took_ms: u64,
+    /// Whether raw rows of former runs are still read back for the roll-ups, which end in the past until then.
+    pub rollups_behind: bool,
     /// Octets of the database on disk after the last flush, its write-ahead log included.
     pub size: u64,
 }
@@ -105,6 +113,7 @@ impl Writer {
             options,
             batches: VecDeque::new(),
             exporters: Exporters::default(),
+            index: Index::new(options.rollups),
             run: None,
             stats,
             _lock: lock,
@@ -153,6 +162,22 @@ impl Writer {
         Ok(self.stats)
     }
 
+    /// Forgets minutes and hours of the roll-ups before a time, and blocks of the skip index before a key, at most
+    /// about `budget` rows; returns how many. Less than `budget` says that nothing older is left.
+    ///
+    /// # Errors
+    /// When SQLite cannot write. Then nothing is forgotten.
+    pub fn prune(&mut self, before: Before, budget: usize) -> Result<usize, Error> {
+        let pruned = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
+            let mut rows = prune::rollups(&transaction, before, budget)?;
+            rows += blocks::prune(&transaction, before.row, budget.saturating_sub(rows))?;
+            transaction.commit()?;
+            Ok(rows)
+        });
+        let path = &self.stats.path;
+        pruned.map_err(|source| Error::Sqlite { action: Action::Write, path: path.clone(), source })
+    }
+
     pub fn stats(&self) -> WriterStats {
         self.stats.clone()
     }
@@ -172,11 +197,13 @@ impl Writer {
                 self.stats.failures = 0;
                 self.stats.last_error = None;
                 self.stats.last_flush = Some(now);
+                self.stats.rollups_behind = self.index.is_behind();
                 self.stats.size = size(&self.path);
                 Ok(Flush { rows, took })
             }
             Err(source) => {
                 self.exporters.forget();
+                self.index.forget();
                 let error = Error::Sqlite { action: Action::Write, path: self.stats.path.clone(), source };
                 self.stats.failures += 1;
                 self.stats.last_error = Some(error.to_string());
@@ -190,6 +217,7 @@ impl Writer {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let run = accounts::save_run(&transaction, self.run, (now, ended), health, self.stats.dropped_flows)?;
         accounts::save_exporters(&transaction, run, &health.exporters)?;
+        self.index.begin(&transaction, self.stats.buffered)?;
         let mut rows = 0;
         if !self.batches.is_empty() {
             let mut keys = Keys::new(&transaction)?;
@@ -198,9 +226,11 @@ impl Writer {
                 let exporter = self.exporters.id(&transaction, flow)?;
                 let key = keys.take(&transaction, flow.received)?;
                 insert.row(key, exporter, flow)?;
+                self.index.row(&transaction, key, exporter, flow)?;
                 rows += 1;
             }
         }
+        self.index.end(&transaction, now, ended)?;
         transaction.commit()?;
         Ok((run, rows))
     }
