@@ -127,10 +127,7 @@ const fn part(count: u64, elapsed: u64, span: u64) -> u64 {
 }
 
 const fn minus(counts: Counts, done: Counts) -> Counts {
-    Counts {
-        bytes: counts.bytes.saturating_sub(done.bytes),
-        packets: counts.packets.saturating_sub(done.packets),
-    }
+    Counts { bytes: counts.bytes.saturating_sub(done.bytes), packets: counts.packets.saturating_sub(done.packets) }
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 //! input is stored flows, given by `index` in any order; it reads no raw row itself. No filter is ever wrong about
 //! what does occur, and in one of a thousand cases about what does not.
 
-mod token;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::ops::Range;
 
@@ -242,8 +242,8 @@ impl Blocks {
     }
 
     fn holding(&self, connection: &Connection, hash: u64) -> Result<Vec<bool>> {
-        let mut query = connection
-            .prepare_cached("SELECT id, filter FROM block_filters WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+        let mut query =
+            connection.prepare_cached("SELECT id, filter FROM block_filters WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
         let part = part_of(hash);
         let mut filters = query.query([filter_id(part, 0), filter_id(part + 1, 0) - 1])?;
         let mut holding = Vec::with_capacity(self.0.len());

@@ -91,13 +91,7 @@ impl Index {
     }
 
     /// Takes a row that was just inserted.
-    pub(super) fn row(
-        &mut self,
-        connection: &Connection,
-        key: RowKey,
-        exporter: i64,
-        flow: &FlowRecord,
-    ) -> Result<()> {
+    pub(super) fn row(&mut self, connection: &Connection, key: RowKey, exporter: i64, flow: &FlowRecord) -> Result<()> {
         let Some(marks) = &mut self.marks else { return Ok(()) };
         if marks.live {
             marks.reached = marks.reached.max(key);

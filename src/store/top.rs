@@ -16,8 +16,8 @@ use crate::store::index::{late_runs, stored};
 use crate::store::keys::RowKey;
 use crate::store::rollup::checkpoint::SUMS;
 use crate::store::rollup::slot::Slot;
-pub use crate::store::rollup::{Dimension, Pair, Sums};
 use crate::store::rollup::{Book, Grain};
+pub use crate::store::rollup::{Dimension, Pair, Sums};
 
 /// By what a ranking is ordered, largest first. Bytes and packets are estimates: sampling is applied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,12 +32,24 @@ pub enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// `a < b`, and the sums are from `a` to `b` and back.
-    Conversation { a: IpAddr, b: IpAddr, protocol: u8, port: u16 },
+    Conversation {
+        a: IpAddr,
+        b: IpAddr,
+        protocol: u8,
+        port: u16,
+    },
     /// What it sent, and back what it received.
     Host(IpAddr),
-    Service { protocol: u8, port: u16 },
+    Service {
+        protocol: u8,
+        port: u16,
+    },
     Protocol(u8),
-    Interface { exporter: IpAddr, domain: ObservationDomainId, interface: u32 },
+    Interface {
+        exporter: IpAddr,
+        domain: ObservationDomainId,
+        interface: u32,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,14 +90,14 @@ pub(super) fn top(
 ) -> Result<Top> {
     let minutes = minute_after(from)..minute_after(to).max(minute_after(from));
     let tail = Tail::read(connection, dimension, &minutes)?;
-    let spans = spans(minutes);
+    let mut spans = spans(minutes);
     let mut keys: Measured = HashMap::new();
     let (mut all, mut floors) = (tail.total, 0_u64);
-    for (grain, buckets) in &spans {
-        let place = (dimension, *grain, buckets);
+    for Span { grain, buckets, filled } in &mut spans {
+        let place = (dimension, *grain, &*buckets);
         let rest = floors_of(connection, place, order)?;
         floors = rest.values().fold(floors, |sum, floor| sum.saturating_add(*floor));
-        measure(connection, place, order, &rest, &mut keys)?;
+        *filled = measure(connection, place, order, &rest, &mut keys)?;
         all.add(total(connection, *grain, buckets)?);
     }
     for (slot, pair) in &tail.keys {
@@ -96,8 +108,8 @@ pub(super) fn top(
     let mut rows = Vec::with_capacity(largest.len());
     for Measure { slot, missing, .. } in largest {
         let mut pair = tail.keys.get(&slot).copied().unwrap_or_default();
-        for (grain, buckets) in &spans {
-            pair.add(exactly(connection, (dimension, *grain, buckets), slot)?);
+        for Span { grain, filled, .. } in &spans {
+            pair.add(exactly(connection, (dimension, *grain, filled), slot)?);
         }
         rows.push(Ranked { key: key(connection, dimension, slot)?, pair, missing });
     }
@@ -172,37 +184,43 @@ fn floors_of(
     floors.collect()
 }
 
-/// Adds the measure of all rows of a span, and nothing else of them: this is what takes time.
+/// Adds the measure of all rows of a span, and nothing else of them: this is what takes time. Returns the buckets that
+/// have rows.
 fn measure(
     connection: &Connection,
     (dimension, grain, buckets): (Dimension, Grain, &Range<i64>),
     order: Order,
     floors: &HashMap<i64, u64>,
     keys: &mut Measured,
-) -> Result<()> {
+) -> Result<Vec<i64>> {
     let (counts, missed, _) = order.columns();
     let mut query = connection.prepare_cached(&format!(
         "SELECT a, b, c, bucket, {counts}, {missed} FROM rollup
          WHERE dimension = ?1 AND grain = ?2 AND ?3 <= bucket AND bucket < ?4"
     ))?;
     let mut rows = query.query(params![dimension as u8, grain as u8, buckets.start, buckets.end])?;
+    let mut filled = Vec::new();
     while let Some(row) = rows.next()? {
+        let bucket = row.get(3)?;
+        if filled.last() != Some(&bucket) {
+            filled.push(bucket);
+        }
         let (sum, covered) = keys.entry(Slot::read(row, 0)?).or_default();
         for column in 4..8 {
             *sum = sum.saturating_add(accounts::counted(row.get(column)?));
         }
         if !floors.is_empty() {
-            let floor = floors.get(&row.get::<_, i64>(3)?).copied().unwrap_or(0);
+            let floor = floors.get(&bucket).copied().unwrap_or(0);
             *covered = covered.saturating_add(floor.saturating_sub(accounts::counted(row.get(8)?)));
         }
     }
-    Ok(())
+    Ok(filled)
 }
 
-/// The sums of one key in a span.
+/// The sums of one key in some buckets.
 fn exactly(
     connection: &Connection,
-    (dimension, grain, buckets): (Dimension, Grain, &Range<i64>),
+    (dimension, grain, buckets): (Dimension, Grain, &[i64]),
     slot: Slot,
 ) -> Result<Pair> {
     let mut query = connection.prepare_cached(&format!(
@@ -213,7 +231,7 @@ fn exactly(
     query.raw_bind_parameter(4, dimension as u8)?;
     query.raw_bind_parameter(5, grain as u8)?;
     let mut sum = Pair::default();
-    for bucket in buckets.clone() {
+    for bucket in buckets {
         query.raw_bind_parameter(6, bucket)?;
         let mut rows = query.raw_query();
         if let Some(row) = rows.next()? {
@@ -231,8 +249,7 @@ fn total(connection: &Connection, grain: Grain, buckets: &Range<i64>) -> Result<
             "SELECT {} FROM {table} WHERE dimension = ?1 AND grain = ?2 AND ?3 <= bucket AND bucket < ?4",
             SUMS.join(", ")
         ))?;
-        let mut rows =
-            query.query(params![Dimension::Protocol as u8, grain as u8, buckets.start, buckets.end])?;
+        let mut rows = query.query(params![Dimension::Protocol as u8, grain as u8, buckets.start, buckets.end])?;
         while let Some(row) = rows.next()? {
             total.add(pair(row)?.sum());
         }
@@ -254,9 +271,8 @@ impl Tail {
         let mut runs = late_runs(connection)?;
         runs.retain(|run| *run.end() <= rolled);
         runs.push(rolled.saturating_add(1)..=i64::MAX);
-        let mut count = connection.prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM flows WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)",
-        )?;
+        let mut count = connection
+            .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM flows WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)")?;
         let mut room = TAIL;
         for run in &runs {
             let rows: u32 = count.query_row(params![run.start(), run.end(), room + 1], |row| row.get(0))?;
@@ -283,16 +299,25 @@ impl Tail {
     }
 }
 
+/// Buckets of one grain.
+struct Span {
+    grain: Grain,
+    buckets: Range<i64>,
+    /// Those of them that have rows.
+    filled: Vec<i64>,
+}
+
 /// Whole hours as hours, the edges as minutes.
-fn spans(minutes: Range<i64>) -> Vec<(Grain, Range<i64>)> {
+fn spans(minutes: Range<i64>) -> Vec<Span> {
+    let span = |grain, buckets| Span { grain, buckets, filled: Vec::new() };
     let (first, end) = (-(-minutes.start).div_euclid(60), minutes.end.div_euclid(60));
     if end <= first {
-        return vec![(Grain::Minute, minutes)];
+        return vec![span(Grain::Minute, minutes)];
     }
     vec![
-        (Grain::Minute, minutes.start..first * 60),
-        (Grain::Hour, first..end),
-        (Grain::Minute, end * 60..minutes.end),
+        span(Grain::Minute, minutes.start..first * 60),
+        span(Grain::Hour, first..end),
+        span(Grain::Minute, end * 60..minutes.end),
     ]
 }
 

@@ -19,8 +19,8 @@ use crate::store::accounts::{self, Exporters, RunId};
 use crate::store::index::Index;
 use crate::store::keys::Keys;
 pub use crate::store::rollup::Limits;
-pub use crate::store::rollup::prune::Before;
 use crate::store::rollup::prune;
+pub use crate::store::rollup::prune::Before;
 use crate::store::row::Insert;
 use crate::store::{Action, BUSY_TIMEOUT, Error, blocks, inspect, schema};
 
@@ -168,12 +168,13 @@ impl Writer {
     /// # Errors
     /// When SQLite cannot write. Then nothing is forgotten.
     pub fn prune(&mut self, before: Before, budget: usize) -> Result<usize, Error> {
-        let pruned = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
-            let mut rows = prune::rollups(&transaction, before, budget)?;
-            rows += blocks::prune(&transaction, before.row, budget.saturating_sub(rows))?;
-            transaction.commit()?;
-            Ok(rows)
-        });
+        let pruned =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
+                let mut rows = prune::rollups(&transaction, before, budget)?;
+                rows += blocks::prune(&transaction, before.row, budget.saturating_sub(rows))?;
+                transaction.commit()?;
+                Ok(rows)
+            });
         let path = &self.stats.path;
         pruned.map_err(|source| Error::Sqlite { action: Action::Write, path: path.clone(), source })
     }

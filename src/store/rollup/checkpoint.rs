@@ -14,8 +14,8 @@ use crate::store::accounts::{counted, places, stored};
 use crate::store::rollup::slot::Slot;
 use crate::store::rollup::{Book, Dimension, Grain, Limits, Pair, Path, Sums};
 
-/// Rows that each write may make beyond the bound of a bucket that is full, so that what becomes large in its last
-/// minutes is not overlooked. With at most one write per [`Limits::flows`] this adds little.
+/// Rows that a write may make where its share of the room is taken, for keys that are larger than all that went into
+/// the rest can be: what becomes large late is not overlooked. A bucket never has more than twice its rows and these.
 const LATECOMERS: usize = 8;
 
 /// Of the room that is left in an hour each write takes one of so many parts; of a minute, which is written only a few
@@ -154,7 +154,7 @@ impl<'a> Writing<'a> {
         for (bucket, mut entries) in buckets {
             let place = (dimension, grain, bucket);
             let missed = self.missed(place)?;
-            let kept = self.choose(place, &mut entries)?;
+            let kept = self.choose(place, missed, &mut entries)?;
             let (kept, rest) = entries.split_at_mut(kept);
             // Neighbours of the table one after the other.
             kept.sort_unstable_by_key(|entry| *entry.0);
@@ -183,15 +183,15 @@ impl<'a> Writing<'a> {
 
     /// Moves what gets a row to the front, and returns how many these are: all, as long as there is room; then those
     /// that have a row, and the largest of the others.
-    fn choose(&self, place: (Dimension, Grain, i32), entries: &mut [Entry<'_>]) -> Result<usize> {
+    fn choose(&self, place: (Dimension, Grain, i32), missed: [u64; 3], entries: &mut [Entry<'_>]) -> Result<usize> {
         let (dimension, grain, bucket) = place;
         let bound = match grain {
             Grain::Minute => self.limits.minute_rows,
             Grain::Hour => self.limits.hour_rows,
         };
-        let mut count = self.connection.prepare_cached(
-            "SELECT count(*) FROM rollup WHERE dimension = ?1 AND grain = ?2 AND bucket = ?3",
-        )?;
+        let mut count = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM rollup WHERE dimension = ?1 AND grain = ?2 AND bucket = ?3")?;
         let rows: u32 = count.query_row(params![dimension as u8, grain as u8, bucket], |row| row.get(0))?;
         let room = bound.saturating_sub(rows as usize);
         if entries.len() <= room {
@@ -206,13 +206,21 @@ impl<'a> Writing<'a> {
             }
         }
         let parts = if grain == Grain::Minute || rows == 0 { 2 } else { PARTS_OF_HOUR };
-        Ok(known + largest(&mut entries[known..], (room / parts).max(LATECOMERS)))
+        let mut kept = known + largest(&mut entries[known..], room / parts);
+        let late = if (rows as usize) < 2 * bound { largest(&mut entries[kept..], LATECOMERS) } else { 0 };
+        for at in kept..kept + late {
+            if entries[at].measures().into_iter().zip(missed).any(|(measure, missed)| missed < measure) {
+                entries.swap(kept, at);
+                kept += 1;
+            }
+        }
+        Ok(kept)
     }
 
     fn members(&self, (dimension, grain, bucket): (Dimension, Grain, i32)) -> Result<HashSet<Slot>> {
-        let mut query = self.connection.prepare_cached(
-            "SELECT a, b, c FROM rollup WHERE dimension = ?1 AND grain = ?2 AND bucket = ?3",
-        )?;
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT a, b, c FROM rollup WHERE dimension = ?1 AND grain = ?2 AND bucket = ?3")?;
         let members = query.query_map(params![dimension as u8, grain as u8, bucket], |row| Slot::read(row, 0))?;
         members.map(|slot| slot.map(|slot| slot.at(bucket))).collect()
     }
@@ -274,7 +282,9 @@ fn bind(statement: &mut CachedStatement<'_>, from: usize, counts: impl IntoItera
 /// Adds without wrapping: a sum beyond 64 bits stays at the top, where SQLite would make it a REAL and refuse it.
 fn adding(columns: &[&str]) -> String {
     let top = i64::MAX;
-    let columns: Vec<String> =
-        columns.iter().map(|column| format!("{column} = {column} + min(excluded.{column}, {top} - {column})")).collect();
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|column| format!("{column} = {column} + min(excluded.{column}, {top} - {column})"))
+        .collect();
     columns.join(", ")
 }

@@ -21,10 +21,9 @@ pub struct Before {
 pub(in crate::store) fn rollups(connection: &Connection, before: Before, budget: usize) -> Result<usize> {
     let mut gone = 0;
     for dimension in Dimension::ALL {
-        for (grain, bucket) in [
-            (Grain::Minute, before.minute.0.div_euclid(60_000)),
-            (Grain::Hour, before.hour.0.div_euclid(3_600_000)),
-        ] {
+        for (grain, bucket) in
+            [(Grain::Minute, before.minute.0.div_euclid(60_000)), (Grain::Hour, before.hour.0.div_euclid(3_600_000))]
+        {
             for table in ["rollup", "rollup_rest"] {
                 let mut oldest = connection.prepare_cached(&format!(
                     "SELECT min(bucket) FROM {table} WHERE dimension = ?1 AND grain = ?2 AND bucket < ?3"

@@ -230,7 +230,10 @@ fn what_finds_no_room_is_in_the_sum_and_bounds_what_is_missing() {
     }
     let before = top(&place, Dimension::Conversation, (NOW, NOW.plus(0)), 3);
     assert_eq!(before.rows, []);
-    assert!(place.ask::<i64>("SELECT max(n) FROM (SELECT count(*) AS n FROM rollup WHERE grain = 1 GROUP BY dimension)") < 30);
+    assert!(
+        place.ask::<i64>("SELECT max(n) FROM (SELECT count(*) AS n FROM rollup WHERE grain = 1 GROUP BY dimension)")
+            < 30
+    );
 }
 
 #[test]
@@ -259,7 +262,8 @@ fn old_buckets_go_and_no_others() {
     }
     writer.flush(NOW, &Health::default()).unwrap();
     let before = Before { minute: NOW.plus(3 * 3_600_000), hour: NOW.plus(3_600_000), row: RowKey::START };
-    let count = |grain: u8| place.ask::<i64>(&format!("SELECT count(DISTINCT bucket) FROM rollup WHERE grain = {grain}"));
+    let count =
+        |grain: u8| place.ask::<i64>(&format!("SELECT count(DISTINCT bucket) FROM rollup WHERE grain = {grain}"));
     assert_eq!((count(0), count(1)), (5, 5));
     let mut gone = 0;
     loop {
