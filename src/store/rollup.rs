@@ -120,7 +120,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // 229,376 is what a hash table of 2¹⁸ holds.
-        Self { slots: 229_376, flows: 4_000_000, interval_ms: 60_000, minute_rows: 2_000, hour_rows: 8_000 }
+        Self { slots: 229_376, flows: 4_000_000, interval_ms: 60_000, minute_rows: 1_000, hour_rows: 5_000 }
     }
 }
 

@@ -47,7 +47,7 @@ impl Book {
     }
 
     fn hosts(&self) -> HashMap<Slot, Pair> {
-        let mut hosts: HashMap<Slot, Pair> = HashMap::new();
+        let mut hosts: HashMap<Slot, Pair> = HashMap::with_capacity(self.conversations.len());
         for (slot, pair) in &self.conversations {
             let (low, high) = slot.hosts();
             match high {
@@ -139,7 +139,7 @@ impl<'a> Writing<'a> {
 
     fn both(&mut self, dimension: Dimension, minutes: &HashMap<Slot, Pair>) -> Result<()> {
         self.grain(dimension, Grain::Minute, minutes)?;
-        let mut hours: HashMap<Slot, Pair> = HashMap::new();
+        let mut hours: HashMap<Slot, Pair> = HashMap::with_capacity(minutes.len());
         for (slot, pair) in minutes {
             hours.entry(slot.at(slot.bucket().div_euclid(60))).or_default().add(*pair);
         }
