@@ -207,7 +207,9 @@ impl<'a> Writing<'a> {
         }
         let parts = if grain == Grain::Minute || rows == 0 { 2 } else { PARTS_OF_HOUR };
         let mut kept = known + largest(&mut entries[known..], room / parts);
-        let late = if (rows as usize) < 2 * bound { largest(&mut entries[kept..], LATECOMERS) } else { 0 };
+        // Nobody comes late to the first write.
+        let open = missed != [0; 3] && (rows as usize) < 2 * bound;
+        let late = if open { largest(&mut entries[kept..], LATECOMERS) } else { 0 };
         for at in kept..kept + late {
             if entries[at].measures().into_iter().zip(missed).any(|(measure, missed)| missed < measure) {
                 entries.swap(kept, at);
