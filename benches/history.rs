@@ -86,6 +86,7 @@ fn fill(path: &Path, rows: u64) {
 }
 
 /// Hosts by Zipf's law, services by a steeper one, up to 20 s long.
+#[expect(clippy::cast_possible_truncation, reason = "numbers made up to fit")]
 fn flow(received: Timestamp, n: u64, random: &mut u64) -> FlowRecord {
     let mut next = || {
         *random ^= *random << 13;

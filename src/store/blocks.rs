@@ -22,7 +22,7 @@ pub use token::Token;
 pub(super) const ROWS: u32 = 1 << 14;
 
 /// Filters of a block.
-const PARTS: u64 = 16;
+const PARTS: usize = 16;
 
 /// `block_filters.id` is `part << PART_SHIFT | blocks.id`.
 const PART_SHIFT: u32 = 48;
@@ -128,8 +128,8 @@ pub enum Needs {
     /// Nothing in particular: any block may hold a match.
     Nothing,
     Token(Token),
-    All(Vec<Needs>),
-    Any(Vec<Needs>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
 }
 
 /// The ranges of keys in which rows may stand that meet `needs` and have a part in `from..to` by the time of the
@@ -277,23 +277,23 @@ impl Block {
     }
 }
 
-const fn filter_id(part: u64, block: i64) -> i64 {
-    (part << PART_SHIFT).cast_signed() | block
+const fn filter_id(part: usize, block: i64) -> i64 {
+    (part as u64).cast_signed() << PART_SHIFT | block
 }
 
-const fn part_of(hash: u64) -> u64 {
-    hash >> 60
+const fn part_of(hash: u64) -> usize {
+    (hash >> 60) as usize
 }
 
 /// The filters of all parts.
 fn filters(tokens: &HashTable<u64>) -> Vec<Vec<u8>> {
-    let mut counts = [0_usize; PARTS as usize];
+    let mut counts = [0_usize; PARTS];
     for hash in tokens {
-        counts[part_of(*hash) as usize] += 1;
+        counts[part_of(*hash)] += 1;
     }
     let mut filters: Vec<Vec<u8>> = counts.iter().map(|count| vec![0; (count * BITS / 8).max(1)]).collect();
     for hash in tokens {
-        let filter = &mut filters[part_of(*hash) as usize];
+        let filter = &mut filters[part_of(*hash)];
         for bit in bits(*hash, filter.len()) {
             filter[bit / 8] |= 1 << (bit % 8);
         }
@@ -311,5 +311,5 @@ fn bits(hash: u64, octets: usize) -> impl Iterator<Item = usize> {
     let hash = hash.wrapping_mul(0x9fb2_1c65_1e98_df25);
     let (step, begin) = ((hash >> 32) as u32 | 1, (hash as u32) ^ (hash >> 17) as u32);
     let size = octets as u64 * 8;
-    (0..HASHES).map(move |n| (u64::from(begin.wrapping_add(step.wrapping_mul(n))) * size >> 32) as usize)
+    (0..HASHES).map(move |n| ((u64::from(begin.wrapping_add(step.wrapping_mul(n))) * size) >> 32) as usize)
 }

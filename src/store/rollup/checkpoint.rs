@@ -210,7 +210,8 @@ impl<'a> Writing<'a> {
         // Nobody comes late to the first write.
         let open = missed != [0; 3] && (rows as usize) < 2 * bound;
         let late = if open { largest(&mut entries[kept..], LATECOMERS) } else { 0 };
-        for at in kept..kept + late {
+        let candidates = kept..kept + late;
+        for at in candidates {
             if entries[at].measures().into_iter().zip(missed).any(|(measure, missed)| missed < measure) {
                 entries.swap(kept, at);
                 kept += 1;
