@@ -3,8 +3,12 @@
 //! Nothing here knows a template, a wire format or a table: window, filter, database, JSON, reports and screen
 //! see flows only in this shape. [`crate::collector`] makes the records; the database gives them back.
 
+pub mod share;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+
+pub use crate::flow::share::share;
 
 /// Milliseconds since 1970-01-01 00:00 UTC, leap seconds not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,6 +11,9 @@
 //! and the table needs no second index. What few exporters send stands in `details` under the same key, for the flows
 //! that have any of it. What a collector knew of templates stands in `templates` for its next run. The view `flow` shows both in readable form, so that the stock `sqlite3` shell is enough.
 //!
+//! From them are made, as they are written ([`rollup`], [`blocks`]): sums by minute and hour under several dimensions,
+//! so that a ranking of a day reads no flow, and a skip index, so that a rare host is looked for only where it occurs.
+//!
 //! # Locking
 //!
 //! The writer holds a lock on `<database>.lock` for as long as it lives: there is never a second collector. Readers
@@ -31,18 +34,22 @@
 //! [`FlowRecord`]: crate::flow::FlowRecord
 
 mod accounts;
+pub mod blocks;
 mod database;
 mod exporter_names;
 mod files;
 pub mod history;
+mod index;
 mod keys;
 mod prune;
 pub mod queue;
 pub mod retention;
+pub mod rollup;
 mod row;
 pub mod schema;
 pub mod sql;
 pub mod templates;
+pub mod top;
 pub mod writer;
 
 use std::fmt;

@@ -5,14 +5,17 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::collector::stats::ExporterNames;
-use crate::flow::FlowRecord;
+use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Identity};
 pub use crate::store::accounts::{Account, Run, RunId};
+use crate::store::blocks::{self, Needs};
+use crate::store::top::{self, Dimension, Order, Top};
 use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, inspect, row, schema};
 
 /// A database, opened to be read.
@@ -88,6 +91,35 @@ impl History {
     /// When SQLite cannot read.
     pub fn runs(&self, limit: usize) -> Result<Vec<Run>, Error> {
         accounts::runs(&self.connection, limit).map_err(|source| self.failed(source))
+    }
+
+    /// Ranks one dimension over the minutes that begin in `from..to`, by the time of the flows; at most `rows` rows.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn top(
+        &self,
+        dimension: Dimension,
+        order: Order,
+        (from, to): (Timestamp, Timestamp),
+        rows: usize,
+    ) -> Result<Top, Error> {
+        self.at_once(|connection| top::top(connection, dimension, order, (from, to), rows))
+    }
+
+    /// The ranges of keys in which flows may stand that meet `needs` and passed at some time in `from..to`; in order,
+    /// without overlap. Flows that are in no block yet are always among them.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn ranges(&self, needs: &Needs, (from, to): (Timestamp, Timestamp)) -> Result<Vec<Range<RowKey>>, Error> {
+        self.at_once(|connection| blocks::ranges(connection, needs, from, to))
+    }
+
+    /// Several queries that see one state of the file.
+    fn at_once<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let transaction = self.connection.unchecked_transaction();
+        transaction.and_then(|transaction| read(&transaction)).map_err(|source| self.failed(source))
     }
 
     pub fn path(&self) -> &Path {

@@ -17,7 +17,8 @@ use crate::flow::Timestamp;
 use crate::store::accounts::{self, RunId};
 use crate::store::keys::RowKey;
 use crate::store::retention::{Age, Clock, Disk, Pace, Retention, SAFE_MS, milliseconds};
-use crate::store::{files, schema};
+use crate::store::rollup::prune::Before;
+use crate::store::{blocks, files, rollup, schema};
 
 /// What keeps a database within its limits.
 #[derive(Debug)]
@@ -74,6 +75,12 @@ const HELD_UP: u64 = 4 * schema::JOURNAL_LIMIT;
 
 /// The smallest row that is found in practice: a step deletes no more rows than the excess can be worth.
 const ROW_OCTETS: u64 = 32;
+
+/// How long the roll-ups by minute and by hour are kept, in milliseconds: two weeks, and a year and a month.
+const MINUTES_MS: i64 = 14 * 86_400_000;
+const HOURS_MS: i64 = 396 * 86_400_000;
+/// Rows of them, and blocks of the skip index, that one step deletes.
+const DERIVED_ROWS: usize = 10_000;
 
 impl Pruner {
     pub(super) fn new(connection: &Connection, file: &Path, retention: Retention) -> Result<Self> {
@@ -135,6 +142,9 @@ impl Pruner {
                 self.cut |= cause != Cause::Age;
                 Step { cause: Some(cause), flows, more: 0 < flows, ..Step::default() }
             }
+            None if 0 < derived(connection, self.too_old_derived(connection, now, at)?, DERIVED_ROWS)? => {
+                Step { more: true, ..Step::default() }
+            }
             None => {
                 let pages = self.surplus(space).min(self.pages.amount());
                 vacuum(connection, pages)?;
@@ -150,6 +160,16 @@ impl Pruner {
         }
         step.took = begin.elapsed();
         Ok(step)
+    }
+
+    /// From when on what was made from flows is kept: the skip index as long as its rows, roll-ups much longer.
+    fn too_old_derived(&mut self, connection: &Connection, now: Timestamp, at: Instant) -> Result<Before> {
+        let now = self.clock.believe(now, at);
+        Ok(Before {
+            minute: now.plus(-MINUTES_MS),
+            hour: now.plus(-HOURS_MS),
+            row: edge(connection, "min")?.unwrap_or(RowKey::START),
+        })
     }
 
     /// Why flows must go, which ones may at most, and how many.
@@ -210,6 +230,15 @@ impl Space {
     const fn used(self) -> u64 {
         (self.pages - self.free) * self.page
     }
+}
+
+/// Deletes about so many rows of what was made from flows, if they are older than `before`; returns how many.
+pub(super) fn derived(connection: &mut Connection, before: Before, rows: usize) -> Result<usize> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut gone = rollup::prune::rollups(&transaction, before, rows)?;
+    gone += blocks::prune(&transaction, before.row, rows.saturating_sub(gone))?;
+    transaction.commit()?;
+    Ok(gone)
 }
 
 fn delete(connection: &mut Connection, bound: RowKey, rows: u64) -> Result<u64> {

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Null, ValueRef};
 use rusqlite::{CachedStatement, Connection, Result, Row, Statement};
 
-use crate::flow::{Counts, Direction, FlowKey, FlowRecord, Sampling, TimeSource};
+use crate::flow::{Counts, Direction, FlowKey, FlowRecord, ObservationDomainId, Sampling, TimeSource, Version};
 use crate::store::accounts::{Identity, counted, places, stored};
 use crate::store::keys::RowKey;
 
@@ -115,6 +115,18 @@ pub(super) const COLUMNS: &str = "f.id, f.exporter, f.first_ago, f.last_ago, f.s
     f.dst_as, f.time_source, d.id, d.next_hop, d.src_mask, d.dst_mask, d.vlan, d.post_vlan, d.src_mac, d.dst_mac,
     d.nat_src, d.nat_dst, d.nat_src_port, d.nat_dst_port, d.event, d.end_reason, d.forwarding, d.mpls, d.application,
     d.vrf, d.reverse";
+
+/// The columns of `flows` among them, for [`read_plain`], which then needs no look into `details`.
+pub(super) fn plain_columns() -> String {
+    let plain = COLUMNS.split_once("d.id").map_or(COLUMNS, |(plain, _)| plain);
+    format!("{plain} NULL")
+}
+
+/// Reads a flow without its exporter and its rare fields.
+pub(super) fn read_plain(row: &Row<'_>) -> Result<FlowRecord> {
+    let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    read(row, (nobody, ObservationDomainId(0), Version::V5))
+}
 
 /// Reads what [`Insert::row`] wrote, given the exporter that column 1 names.
 pub(super) fn read(row: &Row<'_>, (exporter, domain, version): Identity) -> Result<FlowRecord> {

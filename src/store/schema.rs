@@ -3,8 +3,10 @@
 //! It writes no flow and reads none; `row` does. Its input is an open connection.
 //!
 //! Two laws for `MIGRATIONS`: an entry is never removed or changed once a release had it, and no entry makes a file
-//! unreadable that was readable before. The view is made anew after the last entry, so a change of the view alone
-//! takes an empty entry.
+//! unreadable that was readable before. The views are made anew after the last entry, so a change of a view alone takes
+//! an empty entry.
+
+mod derived;
 
 use std::path::Path;
 
@@ -14,7 +16,7 @@ use crate::store::keys::RowKey;
 use crate::store::{Action, Error, exporter_names};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE, V5];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE, V5, derived::TABLES];
 
 /// The version that this program writes and reads.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of entries")]
@@ -227,6 +229,7 @@ fn upgrade(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
         if version == SUPPORTED {
             transaction.execute_batch("DROP VIEW IF EXISTS flow")?;
             transaction.execute_batch(&view())?;
+            transaction.execute_batch(&derived::views())?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", version)?;

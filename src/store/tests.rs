@@ -67,7 +67,7 @@ impl Place {
 }
 
 /// The `n`th flow of a made-up exporter.
-fn flow(received: Timestamp, n: u32) -> FlowRecord {
+pub(super) fn flow(received: Timestamp, n: u32) -> FlowRecord {
     let exporter = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     FlowRecord {
         key: FlowKey {

@@ -16,11 +16,13 @@ use crate::store::accounts::{self, Exporters, RunId};
 pub use crate::store::database::Incident;
 use crate::store::database::{self, Database};
 use crate::store::files;
+use crate::store::index::Index;
 use crate::store::keys::{Keys, RowKey};
 use crate::store::prune::{self, Pruner};
 pub use crate::store::prune::{Cause, Step};
 use crate::store::queue::{Queue, Waiting};
 use crate::store::retention::Retention;
+pub use crate::store::rollup::Limits;
 use crate::store::row::Insert;
 use crate::store::templates::{self, Stored};
 use crate::store::{Action, Error, exporter_names};
@@ -31,11 +33,12 @@ pub struct Options {
     /// whole, and counted.
     pub buffer_flows: usize,
     pub retention: Retention,
+    pub rollups: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { buffer_flows: 2_000_000, retention: Retention::default() }
+        Self { buffer_flows: 2_000_000, retention: Retention::default(), rollups: Limits::default() }
     }
 }
 
@@ -54,6 +57,7 @@ pub struct Writer {
     templates: Option<Arc<[KnownTemplate]>>,
     /// Whether the table has them.
     templates_written: bool,
+    index: Index,
     run: Option<RunId>,
     stats: WriterStats,
     incidents: Vec<Incident>,
@@ -78,6 +82,8 @@ pub struct WriterStats {
     pub last_flush: Option<Timestamp>,
     /// How long the last flush took, in milliseconds.
     pub took_ms: u64,
+    /// Whether raw rows of former runs are still read back for the roll-ups, which end in the past until then.
+    pub rollups_behind: bool,
     /// Octets of the database on disk after the last flush, its write-ahead log included.
     pub size: u64,
     /// Flows deleted, since they were too old or too many.
@@ -119,6 +125,7 @@ impl Writer {
             names: exporter_names::Written::default(),
             templates: None,
             templates_written: false,
+            index: Index::new(options.rollups),
             run: None,
             stats,
             incidents,
@@ -205,6 +212,15 @@ impl Writer {
     }
 
     #[cfg(test)]
+    pub(super) fn prune_derived(
+        &mut self,
+        before: crate::store::rollup::prune::Before,
+        rows: usize,
+    ) -> rusqlite::Result<usize> {
+        prune::derived(self.database.connection_mut(), before, rows)
+    }
+
+    #[cfg(test)]
     pub(super) const fn connection(&self) -> &rusqlite::Connection {
         self.database.connection()
     }
@@ -228,6 +244,7 @@ impl Writer {
                 self.stats.failures = 0;
                 self.stats.last_error = None;
                 self.stats.last_flush = Some(now);
+                self.stats.rollups_behind = self.index.is_behind();
                 self.stats.size = files::size(self.database.file());
                 Ok(Flush { took, ..flush })
             }
@@ -255,6 +272,9 @@ impl Writer {
                 }
                 written => Ok(written),
             };
+            if !matches!(written, Ok(Ok(_))) {
+                self.index.forget();
+            }
             self.queue.release(matches!(written, Ok(Ok(_))));
             let (run, flush) = written?.map_err(|source| self.failed(source))?;
             self.run = Some(run);
@@ -288,6 +308,7 @@ impl Writer {
         if let Some(known) = self.templates.as_ref().filter(|_| !self.templates_written) {
             templates::save(&transaction, known)?;
         }
+        self.index.begin(&transaction, batches.iter().map(|batch| batch.len()).sum())?;
         let mut flush = Flush::default();
         if !batches.is_empty() {
             let mut keys = Keys::new(&transaction)?;
@@ -296,10 +317,12 @@ impl Writer {
                 let exporter = self.exporters.id(&transaction, flow)?;
                 let key = keys.take(&transaction, flow.received)?;
                 insert.row(key, exporter, flow)?;
+                self.index.row(&transaction, key, exporter, flow)?;
                 flush.rows += 1;
                 flush.counts.add(flow.counts);
             }
         }
+        self.index.end(&transaction, now, ended)?;
         transaction.commit()?;
         Ok((run, flush))
     }
@@ -324,6 +347,7 @@ impl Writer {
     fn started_anew(&mut self) -> Result<(), Error> {
         self.run = None;
         self.exporters.forget();
+        self.index.forget();
         self.names = exporter_names::Written::default();
         self.templates_written = false;
         let pruner = Pruner::new(self.database.connection(), self.database.file(), self.retention);
