@@ -33,7 +33,7 @@ use crate::collector::options::{ExporterFacts, Overrides};
 use crate::collector::plan::Registers;
 use crate::collector::room::{Pools, Room};
 use crate::collector::sequence::Units;
-use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Parties, Session};
+use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Parties, Places, Session};
 use crate::collector::stats::{Health, Totals};
 use crate::collector::templates::Revision;
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, Timestamp, Version};
@@ -122,7 +122,7 @@ impl Limits {
 pub struct Collector {
     limits: Limits,
     overrides: Overrides,
-    hosts: LruCache<IpAddr, Host>,
+    hosts: Places<IpAddr, Host>,
     /// Of exporters, only what those had counted that are gone.
     totals: Totals,
     revision: Revision,
@@ -218,7 +218,7 @@ impl Collector {
         let [waiting, templates, facts] = self.pools.held().map(|octets| u64::try_from(octets).unwrap_or(u64::MAX));
         (totals.waiting_octets, totals.template_octets, totals.fact_octets) = (waiting, templates, facts);
         let names = exporters.iter().filter_map(|exporter| exporter.names()).collect();
-        let exporters = exporters.into_iter().map(Exporter::account).collect();
+        let exporters = exporters.into_iter().map(|exporter| exporter.account()).collect();
         Health { totals, sockets: Vec::new(), exporters, names }
     }
 
@@ -269,10 +269,15 @@ impl Collector {
         let header = packet.header;
         let domain = ObservationDomainId(header.source_id);
         let limits = self.limits;
-        let Some((session, exporter, room)) = self.parties(from, Origin::Port(from.port), domain, Version::V9) else {
+        let origin = Origin::Port(from.port);
+        let export = normalize::from_seconds(header.seconds, from.received);
+        if let Some(Err(malformed)) = packet.sets().next() {
+            self.disbelieved(from, origin, (domain, Version::V9), (payload, export, header.sequence));
+            return Err(malformed);
+        }
+        let Some((session, exporter, room)) = self.parties(from, origin, domain, Version::V9) else {
             return Ok(Fate::Refused);
         };
-        let export = normalize::from_seconds(header.seconds, from.received);
         exporter.stats.seen(from.received, payload, export);
         let mut decoder = Decoder {
             limits: &limits,
@@ -300,19 +305,18 @@ impl Collector {
         let header = message.header;
         let domain = ObservationDomainId(header.domain);
         let limits = self.limits;
-        let Some((session, exporter, room)) = self.parties(from, Origin::Port(from.port), domain, Version::Ipfix)
-        else {
-            return Ok(Fate::Refused);
-        };
+        let origin = Origin::Port(from.port);
         let export = normalize::from_seconds(header.export_time, from.received);
-        exporter.stats.seen(from.received, payload, export);
-        exporter.stats.trailing = exporter.stats.trailing.saturating_add(message.trailing as u64);
         // The whole message is checked before anything of it is believed (RFC 7011 §9.1).
         if let Err(malformed) = message.sets().try_for_each(|set| check(set?)) {
-            exporter.stats.malformed = exporter.stats.malformed.saturating_add(1);
-            exporter.stats.observe(session, header.sequence, UNKNOWN);
+            self.disbelieved(from, origin, (domain, Version::Ipfix), (payload, export, header.sequence));
             return Err(malformed);
         }
+        let Some((session, exporter, room)) = self.parties(from, origin, domain, Version::Ipfix) else {
+            return Ok(Fate::Refused);
+        };
+        exporter.stats.seen(from.received, payload, export);
+        exporter.stats.trailing = exporter.stats.trailing.saturating_add(message.trailing as u64);
         let mut decoder = Decoder {
             limits: &limits,
             session,
@@ -333,6 +337,24 @@ impl Collector {
         Ok(Fate::Decoded)
     }
 
+    /// Counts a malformed message to whom it says that it is from, if we know them: garbage makes nobody known, and
+    /// takes nobody's place.
+    fn disbelieved(
+        &mut self,
+        from: Sender,
+        origin: Origin,
+        of: (ObservationDomainId, Version),
+        (payload, export, sequence): (&[u8], Timestamp, u32),
+    ) {
+        let Some((session, exporter)) = self.hosts.peek_mut(&from.address).and_then(|host| host.acquainted(origin, of))
+        else {
+            return;
+        };
+        exporter.stats.seen(from.received, payload, export);
+        exporter.stats.malformed = exporter.stats.malformed.saturating_add(1);
+        exporter.stats.observe(session, sequence, UNKNOWN);
+    }
+
     fn parties(
         &mut self,
         from: Sender,
@@ -340,26 +362,22 @@ impl Collector {
         domain: ObservationDomainId,
         version: Version,
     ) -> Option<Parties<'_>> {
-        if self.hosts.get(&from.address).is_none() {
+        if self.limits.exporters <= self.hosts.len() && !self.hosts.contains_key(&from.address) {
             let oldest = self.hosts.iter().next().map(|(_, host)| host.last_seen);
-            let full = self.limits.exporters <= self.hosts.len();
-            if full && oldest.is_none_or(|oldest| from.received.since(oldest) < self.limits.idle_ms) {
+            if oldest.is_none_or(|oldest| from.received.since(oldest) < self.limits.idle_ms) {
                 return None;
             }
-            self.add_host(from.address, from.received);
         }
-        let host = self.hosts.get_mut(&from.address)?;
-        let sums = (&mut self.pools, &mut self.totals);
-        host.parties(&self.limits, (from.address, origin), (domain, version), from.received, sums)
+        let (host, limits, sums) = self.host(from.address, from.received);
+        Some(host.parties(limits, (from.address, origin), (domain, version), from.received, sums))
     }
 
-    /// Makes room for an address, at the limit in the place of the least recently used one.
-    fn add_host(&mut self, address: IpAddr, now: Timestamp) {
-        let full = self.limits.exporters <= self.hosts.len();
-        if let Some((_, oldest)) = full.then(|| self.hosts.remove_lru()).flatten() {
-            oldest.leave(&mut self.pools, &mut self.totals);
-        }
-        self.hosts.insert(address, Host::new(&self.limits, self.overrides.sampling(address), now));
+    /// An address, made known when it is new, and what it needs of the collector.
+    fn host(&mut self, address: IpAddr, now: Timestamp) -> (&mut Host, &Limits, (&mut Pools, &mut Totals)) {
+        let Self { limits, overrides, hosts, pools, totals, .. } = self;
+        let new = || Box::new(Host::new(limits, overrides.sampling(address), now));
+        let host = session::place(hosts, limits.exporters, address, new, |mut oldest| oldest.leave(pools, totals));
+        (host, limits, (pools, totals))
     }
 }
 
@@ -412,8 +430,7 @@ impl Decoder<'_> {
 
     fn ipfix_set(&mut self, set: Set<'_>) -> Result<(), Malformed> {
         match set.id {
-            ipfix::TEMPLATE_SET => ipfix::templates(set, |record| self.announced(record)),
-            ipfix::OPTIONS_TEMPLATE_SET => ipfix::options_templates(set, |record| self.announced(record)),
+            ipfix::TEMPLATE_SET | ipfix::OPTIONS_TEMPLATE_SET => ipfix::templates(set, |record| self.announced(record)),
             _ => {
                 self.other_set(set);
                 Ok(())
@@ -597,8 +614,7 @@ fn allowance(limits: &Limits, octets: usize) -> usize {
 /// Whether the templates of a set can be read.
 fn check(set: Set<'_>) -> Result<(), Malformed> {
     match set.id {
-        ipfix::TEMPLATE_SET => ipfix::templates(set, |_| ()),
-        ipfix::OPTIONS_TEMPLATE_SET => ipfix::options_templates(set, |_| ()),
+        ipfix::TEMPLATE_SET | ipfix::OPTIONS_TEMPLATE_SET => ipfix::check(set),
         _ => Ok(()),
     }
 }

@@ -4,10 +4,12 @@
 //! Everything hangs below the exporter's address, so that one source can only ever push out what is its own.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use hashlink::LruCache;
+use hashlink::lru_cache::Entry;
 
 use crate::collector::Limits;
 use crate::collector::options::ExporterFacts;
@@ -51,8 +53,8 @@ const ALLOCATION: usize = 32;
 #[derive(Debug)]
 pub(super) struct Host {
     /// By origin, domain and version: a Transport Session and Observation Domain (RFC 7011 §8.4).
-    pub(super) sessions: LruCache<(Origin, ObservationDomainId, Version), Session>,
-    pub(super) exporters: LruCache<(ObservationDomainId, Version), Exporter>,
+    pub(super) sessions: Places<(Origin, ObservationDomainId, Version), Session>,
+    pub(super) exporters: Places<(ObservationDomainId, Version), Exporter>,
     pub(super) last_seen: Timestamp,
     pub(super) held: Held,
     /// The rate that the operator gave for this address.
@@ -129,26 +131,25 @@ impl Host {
         (domain, version): (ObservationDomainId, Version),
         now: Timestamp,
         (pools, totals): (&'a mut Pools, &mut Totals),
-    ) -> Option<Parties<'a>> {
+    ) -> Parties<'a> {
         self.last_seen = now;
         let mut room = Room { pools, held: &mut self.held };
         let key = (origin, domain, version);
-        if self.sessions.get(&key).is_none() {
-            let sequence = match version {
-                Version::V1 | Version::V5 | Version::V7 => Sequence::of_flows(),
-                Version::V9 | Version::Sflow => Sequence::of_datagrams(),
-                Version::Ipfix => Sequence::of_records(),
-            };
-            let session = Session { templates: Shelf::new(limits.templates), sequence, drops: BTreeMap::new() };
-            let full = limits.sessions <= self.sessions.len();
-            if let Some((_, oldest)) = full.then(|| self.sessions.remove_lru()).flatten() {
-                oldest.leave(&mut room);
-            }
-            self.sessions.insert(key, session);
-        }
+        let new = || Box::new(Session::new(limits, version));
+        let session = place(&mut self.sessions, limits.sessions, key, new, |oldest| oldest.leave(&mut room));
         let identity = (address, domain, version);
-        let exporter = exporter(&mut self.exporters, limits, identity, (now, self.operator), (&mut room, totals))?;
-        Some((self.sessions.get_mut(&key)?, exporter, room))
+        let exporter = exporter(&mut self.exporters, limits, identity, (now, self.operator), (&mut room, totals));
+        (session, exporter, room)
+    }
+
+    /// The session and the exporter of a datagram that must not make new ones.
+    pub(super) fn acquainted(
+        &mut self,
+        origin: Origin,
+        (domain, version): (ObservationDomainId, Version),
+    ) -> Option<(&mut Session, &mut Exporter)> {
+        let session = self.sessions.peek_mut(&(origin, domain, version))?;
+        Some((session, self.exporters.peek_mut(&(domain, version))?))
     }
 
     /// Takes back a template that a former run of the collector had received; `false` when there is no room.
@@ -162,8 +163,8 @@ impl Host {
         self.last_seen = received;
         let mut room = Room { pools, held: &mut self.held };
         let identity = (address, domain, version);
-        exporter(&mut self.exporters, limits, identity, (received, self.operator), (&mut room, totals))
-            .is_some_and(|exporter| exporter.keep(Compiled::new(template), received, &mut room.templates()))
+        let exporter = exporter(&mut self.exporters, limits, identity, (received, self.operator), (&mut room, totals));
+        exporter.keep(Compiled::new(template), received, &mut room.templates())
     }
 
     /// Drops the sets that have waited longer than `limits` allows, up to a sixteenth late, so that not every exporter
@@ -182,7 +183,7 @@ impl Host {
     }
 
     /// Gives its room back, and keeps its accounts in `totals`.
-    pub(super) fn leave(mut self, pools: &mut Pools, totals: &mut Totals) {
+    pub(super) fn leave(&mut self, pools: &mut Pools, totals: &mut Totals) {
         self.exporters.iter().for_each(|(_, exporter)| totals.bury(&exporter.stats));
         Room { pools, held: &mut self.held }.leave();
     }
@@ -206,27 +207,51 @@ impl Host {
     }
 }
 
-/// An exporter, made when it is new; at the limit it takes the place of the least recently used one.
+/// Values by use, the least recently used first; boxed, since they are large and a full table moves them.
+pub(super) type Places<K, V> = LruCache<K, Box<V>>;
+
+/// The value of a key, made when it is new; at the limit it takes the place of the least recently used one, which is
+/// handed to `gone`.
+pub(super) fn place<K: Eq + Hash, V>(
+    places: &mut Places<K, V>,
+    limit: usize,
+    key: K,
+    new: impl FnOnce() -> Box<V>,
+    gone: impl FnOnce(Box<V>),
+) -> &mut V {
+    if limit <= places.len()
+        && !places.contains_key(&key)
+        && let Some((_, oldest)) = places.remove_lru()
+    {
+        gone(oldest);
+    }
+    match places.entry(key) {
+        Entry::Occupied(mut known) => {
+            known.to_back();
+            known.into_mut()
+        }
+        Entry::Vacant(free) => free.insert(new()),
+    }
+}
+
+/// An exporter, made when it is new.
 fn exporter<'a>(
-    exporters: &'a mut LruCache<(ObservationDomainId, Version), Exporter>,
+    exporters: &'a mut Places<(ObservationDomainId, Version), Exporter>,
     limits: &Limits,
     (address, domain, version): (IpAddr, ObservationDomainId, Version),
     (now, operator): (Timestamp, Option<Sampling>),
     (room, totals): (&mut Room<'_>, &mut Totals),
-) -> Option<&'a mut Exporter> {
-    let key = (domain, version);
-    if exporters.get(&key).is_none() {
-        let full = limits.domains <= exporters.len();
-        if let Some((_, oldest)) = full.then(|| exporters.remove_lru()).flatten() {
-            totals.bury(&oldest.stats);
-            oldest.leave(room);
-        }
-        let mut exporter = Exporter::new(limits, ExporterStats::new(address, domain, version, now));
+) -> &'a mut Exporter {
+    let new = || {
+        let mut exporter = Box::new(Exporter::new(limits, ExporterStats::new(address, domain, version, now)));
         exporter.facts.rates.operator = operator;
         exporter.stats.sampling = operator.unwrap_or_default();
-        exporters.insert(key, exporter);
-    }
-    exporters.get_mut(&key)
+        exporter
+    };
+    place(exporters, limits.domains, (domain, version), new, |oldest| {
+        totals.bury(&oldest.stats);
+        oldest.leave(room);
+    })
 }
 
 /// Octets of an address, of a session and of a domain, each in the node of a list, and twice: for a table of hashes that
@@ -245,6 +270,15 @@ const SOURCE: usize = 64;
 pub(super) const WAITING_SET: usize = 6 * size_of::<WaitingSet>() + ALLOCATION * 3;
 
 impl Session {
+    fn new(limits: &Limits, version: Version) -> Self {
+        let sequence = match version {
+            Version::V1 | Version::V5 | Version::V7 => Sequence::of_flows(),
+            Version::V9 | Version::Sflow => Sequence::of_datagrams(),
+            Version::Ipfix => Sequence::of_records(),
+        };
+        Self { templates: Shelf::new(limits.templates), sequence, drops: BTreeMap::new() }
+    }
+
     /// How many samples a source has dropped since the last one, by its own count; that before the first is not ours.
     pub(super) fn dropped(&mut self, source: Source, drops: u32, facts: &mut Account<'_>) -> u32 {
         if !self.drops.contains_key(&source) && (SOURCES <= self.drops.len() || !facts.take(SOURCE)) {

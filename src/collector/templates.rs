@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::collector::Collector;
-use crate::collector::session::Host;
 use crate::flow::{ObservationDomainId, Timestamp, Version};
 use crate::wire::template::{Template, TemplateId};
 
@@ -102,7 +101,7 @@ impl Collector {
             room = left.unwrap_or(0);
             left.is_some()
         };
-        hosts.into_iter().flat_map(Host::templates).filter(young).take_while(fits).take(STORED).collect()
+        hosts.into_iter().flat_map(|host| host.templates()).filter(young).take_while(fits).take(STORED).collect()
     }
 
     /// How many templates could be borrowed now; those that are not among the ones to store are lost by a restart.
@@ -118,11 +117,7 @@ impl Collector {
     fn put_back(&mut self, known: KnownTemplate, now: Timestamp) {
         // A clock that was set back must not make a template immortal.
         let known = KnownTemplate { received: known.received.min(now), ..known };
-        let address = known.exporter;
-        if self.hosts.get(&address).is_none() {
-            self.add_host(address, known.received);
-        }
-        let Some(host) = self.hosts.get_mut(&address) else { return };
-        host.restore(&self.limits, known, (&mut self.pools, &mut self.totals));
+        let (host, limits, sums) = self.host(known.exporter, known.received);
+        host.restore(limits, known, sums);
     }
 }

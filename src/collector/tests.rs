@@ -177,6 +177,10 @@ fn a_malformed_ipfix_message_teaches_nothing_and_v9_keeps_what_stood_before() {
     let learned = template(256, &[(1, 4)]);
     let message = |start: Message, id| start.template(&learned).data(TemplateId(256), &[0, 0, 0, 5]).set(id, &fault);
     assert!(bench.send(message(ipfix(0), ipfix::TEMPLATE_SET)).is_err());
+    let health = bench.collector.health();
+    assert_eq!((health.totals.malformed, health.exporters.len()), (1, 0), "garbage makes nobody known");
+    bench.send(ipfix(0)).unwrap();
+    assert!(bench.send(message(ipfix(0), ipfix::TEMPLATE_SET)).is_err());
     assert_eq!((bench.bytes(), bench.stats().templates, bench.stats().malformed), (vec![], 0, 1));
     let mut bench = Bench::new();
     assert!(bench.send(message(v9(0), v9::TEMPLATE_SET)).is_err());

@@ -71,43 +71,48 @@ pub enum Announcement {
     Withdrawal(TemplateId),
 }
 
-/// Calls `each` for every record of a template set, in order.
+/// Calls `each` for every record of a template set or options template set, in order.
 ///
 /// # Errors
-/// When a record is longer than its set.
+/// When a record is longer than its set, or one of an options template set has no scope (RFC 7011 §3.4.2.2).
 pub fn templates(set: Set<'_>, mut each: impl FnMut(Announcement)) -> Result<(), Malformed> {
-    let mut reader = Reader::new(set.body, set.offset);
-    while 4 <= reader.remaining() && !is_padding(reader) {
-        let (id, count) = head(&mut reader, set)?;
-        if count == 0 {
-            each(Announcement::Withdrawal(id));
-            continue;
-        }
-        let fields = fields(&mut reader, count)?;
-        each(Announcement::Template(Template { id, scopes: 0, fields }));
-    }
-    Ok(())
+    walk(set, |id, scopes, count, reader| {
+        // A specifier has at least four octets, so what is reserved never exceeds what the set can hold.
+        let mut fields = Vec::with_capacity(count.min(reader.remaining().div_ceil(4)));
+        specifiers(reader, count, |field| fields.push(field))?;
+        each(match count {
+            0 => Announcement::Withdrawal(id),
+            _ => Announcement::Template(Template { id, scopes, fields }),
+        });
+        Ok(())
+    })
 }
 
-/// Calls `each` for every record of an options template set, in order.
+/// Whether [`templates`] could read a set, without making anything of it.
 ///
 /// # Errors
-/// When a record is longer than its set, or has no scope (RFC 7011 §3.4.2.2).
-pub fn options_templates(set: Set<'_>, mut each: impl FnMut(Announcement)) -> Result<(), Malformed> {
+/// As those of [`templates`].
+pub fn check(set: Set<'_>) -> Result<(), Malformed> {
+    walk(set, |_, _, count, reader| specifiers(reader, count, |_| ()))
+}
+
+/// Calls `each` behind the head of every record with its id, count of scopes and count of fields.
+fn walk<'a>(
+    set: Set<'a>,
+    mut each: impl FnMut(TemplateId, usize, usize, &mut Reader<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     let mut reader = Reader::new(set.body, set.offset);
     while 4 <= reader.remaining() && !is_padding(reader) {
         let offset = reader.offset();
         let (id, count) = head(&mut reader, set)?;
-        if count == 0 {
-            each(Announcement::Withdrawal(id));
-            continue;
+        let mut scopes = 0;
+        if set.id == OPTIONS_TEMPLATE_SET && count != 0 {
+            scopes = usize::from(reader.u16(Part::Template)?);
+            if scopes == 0 || count < scopes {
+                return Err(Malformed::Scope { offset });
+            }
         }
-        let scopes = usize::from(reader.u16(Part::Template)?);
-        if scopes == 0 || count < scopes {
-            return Err(Malformed::Scope { offset });
-        }
-        let fields = fields(&mut reader, count)?;
-        each(Announcement::Template(Template { id, scopes, fields }));
+        each(id, scopes, count, &mut reader)?;
     }
     Ok(())
 }
@@ -122,9 +127,7 @@ fn head(reader: &mut Reader<'_>, set: Set<'_>) -> Result<(TemplateId, usize), Ma
     Ok((template_id(reader)?, usize::from(reader.u16(Part::Template)?)))
 }
 
-fn fields(reader: &mut Reader<'_>, count: usize) -> Result<Vec<FieldSpecifier>, Malformed> {
-    // A specifier has at least four octets, so what is reserved never exceeds what the set can hold.
-    let mut fields = Vec::with_capacity(count.min(reader.remaining().div_ceil(4)));
+fn specifiers(reader: &mut Reader<'_>, count: usize, mut each: impl FnMut(FieldSpecifier)) -> Result<(), Malformed> {
     for _ in 0..count {
         let number = reader.u16(Part::Template)?;
         let length = reader.u16(Part::Template)?;
@@ -133,9 +136,9 @@ fn fields(reader: &mut Reader<'_>, count: usize) -> Result<Vec<FieldSpecifier>, 
         } else {
             ElementId::Vendor { pen: reader.u32(Part::Template)?, id: number & !ENTERPRISE }
         };
-        fields.push(FieldSpecifier { element, length });
+        each(FieldSpecifier { element, length });
     }
-    Ok(fields)
+    Ok(())
 }
 
 /// A template id of 0 is no template: the rest of the set is padding, however long (Ixia sends up to seven octets).

@@ -103,7 +103,7 @@ fn ipfix_withdrawals_are_told_apart_from_templates() {
 #[test]
 fn an_options_template_without_scope_is_malformed() {
     let set = Set { id: 3, offset: 20, body: &hex!("0100 0001 0000 0095 0004") };
-    assert_eq!(ipfix::options_templates(set, |_| ()), Err(Malformed::Scope { offset: 20 }));
+    assert_eq!(ipfix::check(set), Err(Malformed::Scope { offset: 20 }));
     let set = Set { id: 1, offset: 24, body: &hex!("0100 0004 0006 0001 0004 0022 0004 0000") };
     assert_eq!(v9::options_templates(set, |_| ()), Err(Malformed::OptionLength { offset: 24, length: 6 }));
 }
@@ -158,7 +158,7 @@ proptest! {
             let octets = emit::Message::ipfix(ipfix::Header::default()).template(&template).finish();
             let set = ipfix::Message::parse(&octets).unwrap().sets().next().unwrap().unwrap();
             let push = |record| if let ipfix::Announcement::Template(template) = record { found.push(template) };
-            if options { ipfix::options_templates(set, push).unwrap() } else { ipfix::templates(set, push).unwrap() }
+            ipfix::templates(set, push).unwrap();
         }
         prop_assert_eq!(found, vec![template]);
     }
@@ -169,7 +169,7 @@ proptest! {
         let _ = v9::templates(set, |_| ());
         let _ = v9::options_templates(set, |_| ());
         let _ = ipfix::templates(set, |_| ());
-        let _ = ipfix::options_templates(set, |_| ());
+        assert_eq!(ipfix::templates(set, |_| ()), ipfix::check(set));
         let _ = v5::Packet::parse(&octets);
         if let Ok(packet) = v9::Packet::parse(&octets) {
             prop_assert!(packet.sets().count() <= octets.len());
