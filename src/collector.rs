@@ -375,8 +375,8 @@ impl Collector {
     /// An address, made known when it is new, and what it needs of the collector.
     fn host(&mut self, address: IpAddr, now: Timestamp) -> (&mut Host, &Limits, (&mut Pools, &mut Totals)) {
         let Self { limits, overrides, hosts, pools, totals, .. } = self;
-        let new = || Box::new(Host::new(limits, overrides.sampling(address), now));
-        let host = session::place(hosts, limits.exporters, address, new, |mut oldest| oldest.leave(pools, totals));
+        let new = || Host::new(limits, overrides.sampling(address), now);
+        let host = session::place(hosts, limits.exporters, address, new, |oldest| oldest.leave(pools, totals));
         (host, limits, (pools, totals))
     }
 }

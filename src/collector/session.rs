@@ -135,7 +135,7 @@ impl Host {
         self.last_seen = now;
         let mut room = Room { pools, held: &mut self.held };
         let key = (origin, domain, version);
-        let new = || Box::new(Session::new(limits, version));
+        let new = || Session::new(limits, version);
         let session = place(&mut self.sessions, limits.sessions, key, new, |oldest| oldest.leave(&mut room));
         let identity = (address, domain, version);
         let exporter = exporter(&mut self.exporters, limits, identity, (now, self.operator), (&mut room, totals));
@@ -211,26 +211,31 @@ impl Host {
 pub(super) type Places<K, V> = LruCache<K, Box<V>>;
 
 /// The value of a key, made when it is new; at the limit it takes the place of the least recently used one, which is
-/// handed to `gone`.
+/// shown to `gone` first. Its octets are used again, so that senders that come and go cost no allocation.
 pub(super) fn place<K: Eq + Hash, V>(
     places: &mut Places<K, V>,
     limit: usize,
     key: K,
-    new: impl FnOnce() -> Box<V>,
-    gone: impl FnOnce(Box<V>),
+    new: impl FnOnce() -> V,
+    gone: impl FnOnce(&mut V),
 ) -> &mut V {
-    if limit <= places.len()
-        && !places.contains_key(&key)
-        && let Some((_, oldest)) = places.remove_lru()
-    {
-        gone(oldest);
-    }
+    let full = limit <= places.len() && !places.contains_key(&key);
+    let spare = full.then(|| places.remove_lru()).flatten().map(|(_, mut oldest)| {
+        gone(&mut oldest);
+        oldest
+    });
     match places.entry(key) {
         Entry::Occupied(mut known) => {
             known.to_back();
             known.into_mut()
         }
-        Entry::Vacant(free) => free.insert(new()),
+        Entry::Vacant(free) => free.insert(match spare {
+            Some(mut spare) => {
+                *spare = new();
+                spare
+            }
+            None => Box::new(new()),
+        }),
     }
 }
 
@@ -243,7 +248,7 @@ fn exporter<'a>(
     (room, totals): (&mut Room<'_>, &mut Totals),
 ) -> &'a mut Exporter {
     let new = || {
-        let mut exporter = Box::new(Exporter::new(limits, ExporterStats::new(address, domain, version, now)));
+        let mut exporter = Exporter::new(limits, ExporterStats::new(address, domain, version, now));
         exporter.facts.rates.operator = operator;
         exporter.stats.sampling = operator.unwrap_or_default();
         exporter
