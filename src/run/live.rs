@@ -111,21 +111,24 @@ impl Live {
     }
 
     pub(super) fn feed(&self) -> Feed {
+        let (storage, notice) = self.stored();
         Feed {
             snapshot: Arc::clone(&self.snapshot),
             health: Arc::clone(&self.health),
-            storage: self.storage.borrow().as_ref().map(view),
+            storage,
             now: self.now,
             utc_offset_s: self.utc_offset_s,
             started: self.started,
             source: self.source.clone(),
-            notice: self
-                .storage
-                .borrow()
-                .as_ref()
-                .and_then(|stats| stats.notice.clone())
-                .or_else(|| self.notice.clone()),
+            notice: notice.or_else(|| self.notice.clone()),
         }
+    }
+
+    /// What the screen says about the storage, and its notice. The lock is taken once: to take it again while the storage
+    /// thread waits to write would stop both threads for ever.
+    fn stored(&self) -> (Option<StorageView>, Option<String>) {
+        let stats = self.storage.borrow();
+        (stats.as_ref().map(view), stats.as_ref().and_then(|stats| stats.notice.clone()))
     }
 }
 
@@ -145,4 +148,37 @@ fn view(stats: &WriterStats) -> StorageView {
 pub(super) fn span_of(seconds: u64) -> Span {
     let covers = |span: &Span| u64::try_from(span.seconds()).is_ok_and(|covered| seconds <= covered);
     Span::ALL.into_iter().find(covers).unwrap_or(Span::Hour)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use tokio::sync::watch;
+
+    use super::Live;
+    use crate::store::writer::WriterStats;
+    use crate::tui::app::Source;
+    use crate::window::Span;
+
+    #[test]
+    fn the_screen_and_the_storage_never_wait_for_each_other() {
+        let (stats, seen) = watch::channel(None);
+        let live = Live::new(Source::Demo, None, Span::default(), seen);
+        let (done, ended) = mpsc::channel();
+        let writer_done = done.clone();
+        thread::spawn(move || {
+            (0..50_000).for_each(|_| drop(stats.send_replace(Some(WriterStats::default()))));
+            writer_done.send(())
+        });
+        thread::spawn(move || {
+            (0..50_000).for_each(|_| drop(live.feed()));
+            done.send(())
+        });
+        for _ in 0..2 {
+            ended.recv_timeout(Duration::from_secs(60)).expect("both threads come to their end");
+        }
+    }
 }

@@ -6,7 +6,7 @@
 //! A flow costs one look-up per minute that it touches, in a map of conversations, and one in a small map of
 //! interfaces. Everything else is derived from these two when they are written (`checkpoint`).
 //!
-//! [`flow::share`]: crate::flow::share
+//! [`flow::share`]: mod@crate::flow::share
 
 pub(super) mod checkpoint;
 pub(super) mod prune;

@@ -108,10 +108,19 @@ impl Collector {
         self.seen
     }
 
+    /// Waits for the end after it was asked to end; what stands on stdout. One that does not end is killed and has failed.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
-        let mut stdout = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        (self.child.wait().unwrap(), stdout)
+        let mut pipe = self.child.stdout.take().unwrap();
+        let (sender, stdout) = channel();
+        thread::spawn(move || {
+            let mut stdout = String::new();
+            sender.send(pipe.read_to_string(&mut stdout).map(|_| stdout))
+        });
+        let Ok(stdout) = stdout.recv_timeout(PATIENCE) else {
+            self.child.kill().unwrap();
+            panic!("it does not end:\n{}", self.killed());
+        };
+        (self.child.wait().unwrap(), stdout.unwrap())
     }
 }
 

@@ -12,7 +12,7 @@ pub enum Token {
     Address(IpAddr),
     /// Two lengths per family are indexed: 16 and 24, 48 and 64. See [`Token::prefix`].
     Prefix(IpAddr, u8),
-    /// Below [`EPHEMERAL`]. See [`Token::port`].
+    /// Below `EPHEMERAL`. See [`Token::port`].
     Port(u16),
     Protocol(u8),
     /// The row of `exporters`.
