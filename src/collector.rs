@@ -14,6 +14,7 @@ mod normalize;
 pub mod options;
 mod packet;
 mod plan;
+mod recent;
 mod room;
 mod sequence;
 mod session;
@@ -27,13 +28,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hashlink::LruCache;
+use hashlink::lru_cache::Entry;
 
 use crate::collector::normalize::Context;
 use crate::collector::options::{ExporterFacts, Overrides};
 use crate::collector::plan::Registers;
 use crate::collector::room::{Pools, Room};
 use crate::collector::sequence::Units;
-use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Parties, Places, Session};
+use crate::collector::session::{Compiled, Exporter, Host, Learned, Origin, Parties, Session};
 use crate::collector::stats::{Health, Totals};
 use crate::collector::templates::Revision;
 use crate::flow::{FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, Timestamp, Version};
@@ -122,7 +124,8 @@ impl Limits {
 pub struct Collector {
     limits: Limits,
     overrides: Overrides,
-    hosts: Places<IpAddr, Host>,
+    /// By use, the least recently used first.
+    hosts: LruCache<IpAddr, Box<Host>>,
     /// Of exporters, only what those had counted that are gone.
     totals: Totals,
     revision: Revision,
@@ -375,8 +378,17 @@ impl Collector {
     /// An address, made known when it is new, and what it needs of the collector.
     fn host(&mut self, address: IpAddr, now: Timestamp) -> (&mut Host, &Limits, (&mut Pools, &mut Totals)) {
         let Self { limits, overrides, hosts, pools, totals, .. } = self;
-        let new = || Host::new(limits, overrides.sampling(address), now);
-        let host = session::place(hosts, limits.exporters, address, new, |oldest| oldest.leave(pools, totals));
+        let is_full = limits.exporters <= hosts.len() && !hosts.contains_key(&address);
+        if let Some((_, mut oldest)) = is_full.then(|| hosts.remove_lru()).flatten() {
+            oldest.leave(pools, totals);
+        }
+        let host = match hosts.entry(address) {
+            Entry::Occupied(mut known) => {
+                known.to_back();
+                known.into_mut()
+            }
+            Entry::Vacant(free) => free.insert(Box::new(Host::new(limits, overrides.sampling(address), now))),
+        };
         (host, limits, (pools, totals))
     }
 }

@@ -4,16 +4,13 @@
 //! Everything hangs below the exporter's address, so that one source can only ever push out what is its own.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-use hashlink::LruCache;
-use hashlink::lru_cache::Entry;
 
 use crate::collector::Limits;
 use crate::collector::options::ExporterFacts;
 use crate::collector::plan::{self, Plan};
+use crate::collector::recent::Recent;
 use crate::collector::room::{Account, Held, Pools, Room};
 use crate::collector::sequence::Sequence;
 use crate::collector::shelf::Shelf;
@@ -47,14 +44,14 @@ impl Compiled {
 }
 
 /// Octets that an allocation takes besides what was asked for, and the counts of an `Arc`.
-const ALLOCATION: usize = 32;
+pub(super) const ALLOCATION: usize = 32;
 
 /// All sessions of one address.
 #[derive(Debug)]
 pub(super) struct Host {
     /// By origin, domain and version: a Transport Session and Observation Domain (RFC 7011 §8.4).
-    pub(super) sessions: Places<(Origin, ObservationDomainId, Version), Session>,
-    pub(super) exporters: Places<(ObservationDomainId, Version), Exporter>,
+    pub(super) sessions: Recent<(Origin, ObservationDomainId, Version), Box<Session>>,
+    pub(super) exporters: Recent<(ObservationDomainId, Version), Box<Exporter>>,
     pub(super) last_seen: Timestamp,
     pub(super) held: Held,
     /// The rate that the operator gave for this address.
@@ -65,7 +62,7 @@ pub(super) struct Host {
 pub(super) type Parties<'a> = (&'a mut Session, &'a mut Exporter, Room<'a>);
 
 /// What tells the sessions of one address apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Origin {
     /// Of a NetFlow or IPFIX exporter.
     Port(u16),
@@ -119,7 +116,7 @@ pub(super) enum Learned {
 
 impl Host {
     pub(super) fn new(limits: &Limits, operator: Option<Sampling>, now: Timestamp) -> Self {
-        let (sessions, exporters) = (LruCache::new(limits.sessions), LruCache::new(limits.domains));
+        let (sessions, exporters) = (Recent::new(limits.sessions), Recent::new(limits.domains));
         Self { sessions, exporters, last_seen: now, held: Held::default(), operator }
     }
 
@@ -136,7 +133,7 @@ impl Host {
         let mut room = Room { pools, held: &mut self.held };
         let key = (origin, domain, version);
         let new = || Session::new(limits, version);
-        let session = place(&mut self.sessions, limits.sessions, key, new, |oldest| oldest.leave(&mut room));
+        let session = self.sessions.place(key, new, |oldest| oldest.leave(&mut room));
         let identity = (address, domain, version);
         let exporter = exporter(&mut self.exporters, limits, identity, (now, self.operator), (&mut room, totals));
         (session, exporter, room)
@@ -175,7 +172,7 @@ impl Host {
         }
         let mut room = Room { pools, held: &mut self.held };
         let mut due = None::<Timestamp>;
-        for (_, exporter) in &mut self.exporters {
+        for exporter in self.exporters.values_mut() {
             exporter.expire(limits, now, &mut room);
             due = due.into_iter().chain(exporter.due(limits)).min();
         }
@@ -207,41 +204,9 @@ impl Host {
     }
 }
 
-/// Values by use, the least recently used first; boxed, since they are large and a full table moves them.
-pub(super) type Places<K, V> = LruCache<K, Box<V>>;
-
-/// The value of a key, made when it is new; at the limit it takes the place of the least recently used one, which is
-/// shown to `gone` first. Its octets are used again, so that senders that come and go cost no allocation.
-pub(super) fn place<K: Eq + Hash, V>(
-    places: &mut Places<K, V>,
-    limit: usize,
-    key: K,
-    new: impl FnOnce() -> V,
-    gone: impl FnOnce(&mut V),
-) -> &mut V {
-    let full = limit <= places.len() && !places.contains_key(&key);
-    let spare = full.then(|| places.remove_lru()).flatten().map(|(_, mut oldest)| {
-        gone(&mut oldest);
-        oldest
-    });
-    match places.entry(key) {
-        Entry::Occupied(mut known) => {
-            known.to_back();
-            known.into_mut()
-        }
-        Entry::Vacant(free) => free.insert(match spare {
-            Some(mut spare) => {
-                *spare = new();
-                spare
-            }
-            None => Box::new(new()),
-        }),
-    }
-}
-
 /// An exporter, made when it is new.
 fn exporter<'a>(
-    exporters: &'a mut Places<(ObservationDomainId, Version), Exporter>,
+    exporters: &'a mut Recent<(ObservationDomainId, Version), Box<Exporter>>,
     limits: &Limits,
     (address, domain, version): (IpAddr, ObservationDomainId, Version),
     (now, operator): (Timestamp, Option<Sampling>),
@@ -253,18 +218,18 @@ fn exporter<'a>(
         exporter.stats.sampling = operator.unwrap_or_default();
         exporter
     };
-    place(exporters, limits.domains, (domain, version), new, |oldest| {
+    exporters.place((domain, version), new, |oldest| {
         totals.bury(&oldest.stats);
         oldest.leave(room);
     })
 }
 
-/// Octets of an address, of a session and of a domain, each in the node of a list, and twice: for a table of hashes that
-/// is half empty and a node that was given up.
+/// Octets of an address, of a session and of a domain, with what leads to each, and twice: for a table that is half empty
+/// and a place that was given up.
 pub(super) const HOST: usize = 2 * (size_of::<Host>() + NODE);
 pub(super) const SESSION: usize = 2 * (size_of::<Session>() + NODE);
 pub(super) const EXPORTER: usize = 2 * (size_of::<Exporter>() + NODE);
-/// Octets of a node's links, its key, and its place in the table.
+/// Octets of a key, links, and a place in a table.
 const NODE: usize = 96;
 
 /// Sources of sFlow per session whose drops are followed; those of more are not counted.

@@ -5,19 +5,20 @@
 
 use std::sync::Arc;
 
-use hashlink::LruCache;
-
+use crate::collector::recent::Recent;
 use crate::collector::room::Account;
-use crate::collector::session::Compiled;
+use crate::collector::session::{ALLOCATION, Compiled};
 use crate::flow::Timestamp;
 use crate::wire::template::TemplateId;
 
-/// Octets of an entry itself: node, place in the table of hashes while that is half empty, and their allocation.
-pub(super) const ENTRY: usize = 96;
+type Table = Recent<TemplateId, (Arc<Compiled>, Timestamp)>;
+
+/// Octets of an entry itself, and its part of the table's allocation.
+pub(super) const ENTRY: usize = Table::ENTRY.saturating_add(ALLOCATION);
 
 #[derive(Debug)]
 pub(super) struct Shelf {
-    templates: LruCache<TemplateId, (Arc<Compiled>, Timestamp)>,
+    templates: Table,
     /// Octets of the templates.
     octets: usize,
     /// Entries that there were at once: what they took is kept for others.
@@ -25,12 +26,12 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { templates: LruCache::new(capacity), octets: 0, most: 0 }
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { templates: Recent::new(limit), octets: 0, most: 0 }
     }
 
     pub(super) fn get(&mut self, id: TemplateId) -> Option<&Arc<Compiled>> {
-        self.templates.get(&id).map(|(compiled, _)| compiled)
+        self.templates.get(&id).map(|(compiled, _)| &*compiled)
     }
 
     /// Each template, and when it last came.
@@ -38,13 +39,13 @@ impl Shelf {
         self.templates.iter().map(|(_, (compiled, received))| (compiled, *received))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.templates.len()
     }
 
     /// Notes that a template came again; `false` when it is not the one that is here.
     pub(super) fn renew(&mut self, compiled: &Arc<Compiled>, received: Timestamp) -> bool {
-        let Some((known, at)) = self.templates.get_mut(&compiled.template.id) else { return false };
+        let Some((known, at)) = self.templates.get(&compiled.template.id) else { return false };
         // Most repetitions are of the very template that is known, which saves the comparison of its fields.
         if !Arc::ptr_eq(known, compiled) && known.template != compiled.template {
             return false;
@@ -64,7 +65,7 @@ impl Shelf {
         let id = compiled.template.id;
         self.remove(id, account);
         let mut gone = 0_u64;
-        if self.templates.capacity() <= self.templates.len() {
+        if self.templates.is_full() {
             gone = gone.saturating_add(u64::from(self.shorten(account)));
         }
         let octets = compiled.octets();
@@ -96,7 +97,7 @@ impl Shelf {
     }
 
     fn shorten(&mut self, account: &mut Account<'_>) -> bool {
-        let Some((_, (oldest, _))) = self.templates.remove_lru() else { return false };
+        let Some((oldest, _)) = self.templates.remove_oldest() else { return false };
         self.give(&oldest, account);
         true
     }
