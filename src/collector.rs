@@ -13,6 +13,7 @@
 mod normalize;
 pub mod options;
 mod packet;
+mod places;
 mod plan;
 mod recent;
 mod room;
@@ -27,8 +28,7 @@ use std::mem::take;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use hashlink::LruCache;
-use hashlink::lru_cache::Entry;
+use hashbrown::HashMap;
 
 use crate::collector::normalize::Context;
 use crate::collector::options::{ExporterFacts, Overrides};
@@ -124,8 +124,9 @@ impl Limits {
 pub struct Collector {
     limits: Limits,
     overrides: Overrides,
-    /// By use, the least recently used first.
-    hosts: LruCache<IpAddr, Box<Host>>,
+    hosts: HashMap<IpAddr, Box<Host>>,
+    /// While all places are taken: none of them falls free before. Who is heard after this was found stays longer.
+    taken_until: Timestamp,
     /// Of exporters, only what those had counted that are gone.
     totals: Totals,
     revision: Revision,
@@ -134,9 +135,15 @@ pub struct Collector {
 
 impl Collector {
     pub fn new(limits: Limits) -> Self {
-        let (hosts, pools) = (LruCache::new(limits.exporters), Pools::new(&limits));
-        let (totals, revision) = (Totals::default(), Revision::default());
-        Self { limits, overrides: Overrides::default(), hosts, totals, revision, pools }
+        Self {
+            limits,
+            overrides: Overrides::default(),
+            hosts: HashMap::new(),
+            taken_until: Timestamp(i64::MIN),
+            totals: Totals::default(),
+            revision: Revision::default(),
+            pools: Pools::new(&limits),
+        }
     }
 
     /// Rates that the operator knows better than the exporters; for a collector that has not heard anybody yet.
@@ -203,14 +210,14 @@ impl Collector {
 
     /// Lets go of sets that have waited too long; to be called about once a second.
     pub fn tick(&mut self, now: Timestamp) {
-        for (_, host) in &mut self.hosts {
+        for host in self.hosts.values_mut() {
             host.expire(&self.limits, now, &mut self.pools);
         }
     }
 
     /// A copy of the accounts.
     pub fn health(&self) -> Health {
-        let known = self.hosts.iter().flat_map(|(_, host)| host.exporters.iter()).map(|(_, exporter)| exporter);
+        let known = self.hosts.values().flat_map(|host| host.exporters.values());
         // Of an exporter whose templates were restored nothing may have come yet.
         let mut exporters: Vec<_> = known.filter(|exporter| 0 < exporter.stats.datagrams).collect();
         // What is sorted are references: an account is large, and there may be many.
@@ -227,7 +234,7 @@ impl Collector {
 
     /// What the options records of an exporter and domain said.
     pub fn facts(&self, address: IpAddr, domain: ObservationDomainId, version: Version) -> Option<&ExporterFacts> {
-        Some(&self.hosts.peek(&address)?.exporters.peek(&(domain, version))?.facts)
+        Some(&self.hosts.get(&address)?.exporters.peek(session::number(domain, version))?.facts)
     }
 
     /// The versions of one fixed layout: 1, 5 and 7. Without a sequence number, v1 cannot say what was lost.
@@ -349,7 +356,7 @@ impl Collector {
         of: (ObservationDomainId, Version),
         (payload, export, sequence): (&[u8], Timestamp, u32),
     ) {
-        let Some((session, exporter)) = self.hosts.peek_mut(&from.address).and_then(|host| host.acquainted(origin, of))
+        let Some((session, exporter)) = self.hosts.get_mut(&from.address).and_then(|host| host.acquainted(origin, of))
         else {
             return;
         };
@@ -365,31 +372,37 @@ impl Collector {
         domain: ObservationDomainId,
         version: Version,
     ) -> Option<Parties<'_>> {
-        if self.limits.exporters <= self.hosts.len() && !self.hosts.contains_key(&from.address) {
-            let oldest = self.hosts.iter().next().map(|(_, host)| host.last_seen);
-            if oldest.is_none_or(|oldest| from.received.since(oldest) < self.limits.idle_ms) {
-                return None;
-            }
+        let is_full = self.limits.exporters <= self.hosts.len();
+        if is_full && !self.hosts.contains_key(&from.address) && !self.has_idle(from.received) {
+            return None;
         }
         let (host, limits, sums) = self.host(from.address, from.received);
         Some(host.parties(limits, (from.address, origin), (domain, version), from.received, sums))
     }
 
-    /// An address, made known when it is new, and what it needs of the collector.
+    /// Whether an address was silent so long that another may take its place. To look at all of them for each datagram
+    /// of a stranger would cost too much, and nobody becomes idle sooner by being heard.
+    fn has_idle(&mut self, now: Timestamp) -> bool {
+        if now < self.taken_until {
+            return false;
+        }
+        let Some(oldest) = self.hosts.values().map(|host| host.last_seen).min() else { return false };
+        self.taken_until = oldest.plus(self.limits.idle_ms);
+        self.taken_until <= now
+    }
+
+    /// An address, made known when it is new, in the place of the oldest one when there is no other, and what it needs
+    /// of the collector.
     fn host(&mut self, address: IpAddr, now: Timestamp) -> (&mut Host, &Limits, (&mut Pools, &mut Totals)) {
         let Self { limits, overrides, hosts, pools, totals, .. } = self;
-        let is_full = limits.exporters <= hosts.len() && !hosts.contains_key(&address);
-        if let Some((_, mut oldest)) = is_full.then(|| hosts.remove_lru()).flatten() {
-            oldest.leave(pools, totals);
-        }
-        let host = match hosts.entry(address) {
-            Entry::Occupied(mut known) => {
-                known.to_back();
-                known.into_mut()
+        if limits.exporters <= hosts.len() && !hosts.contains_key(&address) {
+            let oldest = hosts.iter().map(|(&address, host)| (host.last_seen, address)).min();
+            if let Some(mut oldest) = oldest.and_then(|(_, address)| hosts.remove(&address)) {
+                oldest.leave(pools, totals);
             }
-            Entry::Vacant(free) => free.insert(Box::new(Host::new(limits, overrides.sampling(address), now))),
-        };
-        (host, limits, (pools, totals))
+        }
+        let new = || Box::new(Host::new(limits, overrides.sampling(address), now));
+        (hosts.entry(address).or_insert_with(new), limits, (pools, totals))
     }
 }
 

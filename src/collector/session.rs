@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::collector::Limits;
 use crate::collector::options::ExporterFacts;
+use crate::collector::places::Places;
 use crate::collector::plan::{self, Plan};
-use crate::collector::recent::Recent;
 use crate::collector::room::{Account, Held, Pools, Room};
 use crate::collector::sequence::Sequence;
 use crate::collector::shelf::Shelf;
@@ -49,9 +49,8 @@ pub(super) const ALLOCATION: usize = 32;
 /// All sessions of one address.
 #[derive(Debug)]
 pub(super) struct Host {
-    /// By origin, domain and version: a Transport Session and Observation Domain (RFC 7011 §8.4).
-    pub(super) sessions: Recent<(Origin, ObservationDomainId, Version), Box<Session>>,
-    pub(super) exporters: Recent<(ObservationDomainId, Version), Box<Exporter>>,
+    pub(super) sessions: Places<Session>,
+    pub(super) exporters: Places<Exporter>,
     pub(super) last_seen: Timestamp,
     pub(super) held: Held,
     /// The rate that the operator gave for this address.
@@ -61,8 +60,9 @@ pub(super) struct Host {
 /// Whom a datagram concerns, and the room that its address has.
 pub(super) type Parties<'a> = (&'a mut Session, &'a mut Exporter, Room<'a>);
 
-/// What tells the sessions of one address apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What tells the sessions of one address apart, beside domain and version: a Transport Session and Observation Domain
+/// (RFC 7011 §8.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// Of a NetFlow or IPFIX exporter.
     Port(u16),
@@ -70,9 +70,26 @@ pub(super) enum Origin {
     Agent(IpAddr),
 }
 
+impl Origin {
+    /// Domain, port and version side by side, which leaves only agents to be told apart.
+    fn number(self, domain: ObservationDomainId, version: Version) -> u64 {
+        let port = match self {
+            Self::Port(port) => port,
+            Self::Agent(_) => 0,
+        };
+        number(domain, version) | u64::from(port) << 16
+    }
+}
+
+/// Domain and version side by side.
+pub(super) fn number(domain: ObservationDomainId, version: Version) -> u64 {
+    u64::from(domain.0) << 32 | u64::from(version.number())
+}
+
 /// The state of one session.
 #[derive(Debug)]
 pub(super) struct Session {
+    origin: Origin,
     templates: Shelf,
     pub(super) sequence: Sequence,
     /// How many samples each source of sFlow said that it had dropped.
@@ -116,7 +133,7 @@ pub(super) enum Learned {
 
 impl Host {
     pub(super) fn new(limits: &Limits, operator: Option<Sampling>, now: Timestamp) -> Self {
-        let (sessions, exporters) = (Recent::new(limits.sessions), Recent::new(limits.domains));
+        let (sessions, exporters) = (Places::new(limits.sessions), Places::new(limits.domains));
         Self { sessions, exporters, last_seen: now, held: Held::default(), operator }
     }
 
@@ -131,9 +148,10 @@ impl Host {
     ) -> Parties<'a> {
         self.last_seen = now;
         let mut room = Room { pools, held: &mut self.held };
-        let key = (origin, domain, version);
-        let new = || Session::new(limits, version);
-        let session = self.sessions.place(key, new, |oldest| oldest.leave(&mut room));
+        let is = |session: &Session| session.origin == origin;
+        let new = || Session::new(limits, origin, version);
+        let number = origin.number(domain, version);
+        let session = self.sessions.place(number, is, new, |oldest| oldest.leave(&mut room));
         let identity = (address, domain, version);
         let exporter = exporter(&mut self.exporters, limits, identity, (now, self.operator), (&mut room, totals));
         (session, exporter, room)
@@ -145,8 +163,9 @@ impl Host {
         origin: Origin,
         (domain, version): (ObservationDomainId, Version),
     ) -> Option<(&mut Session, &mut Exporter)> {
-        let session = self.sessions.peek_mut(&(origin, domain, version))?;
-        Some((session, self.exporters.peek_mut(&(domain, version))?))
+        let is = |session: &Session| session.origin == origin;
+        let session = self.sessions.peek_mut(origin.number(domain, version), is)?;
+        Some((session, self.exporters.peek_mut(number(domain, version), |_| true)?))
     }
 
     /// Takes back a template that a former run of the collector had received; `false` when there is no room.
@@ -181,20 +200,21 @@ impl Host {
 
     /// Gives its room back, and keeps its accounts in `totals`.
     pub(super) fn leave(&mut self, pools: &mut Pools, totals: &mut Totals) {
-        self.exporters.iter().for_each(|(_, exporter)| totals.bury(&exporter.stats));
+        self.exporters.values().for_each(|exporter| totals.bury(&exporter.stats));
         Room { pools, held: &mut self.held }.leave();
     }
 
     /// How many templates could be borrowed now.
     pub(super) fn known(&self) -> usize {
-        self.exporters.iter().map(|(_, exporter)| exporter.newest.len()).sum()
+        self.exporters.values().map(|exporter| exporter.newest.len()).sum()
     }
 
     /// The templates that could be borrowed now.
     pub(super) fn templates(&self) -> impl Iterator<Item = KnownTemplate> {
-        self.exporters.iter().flat_map(|(&(domain, version), exporter)| {
+        self.exporters.values().flat_map(|exporter| {
+            let ExporterStats { address, domain, version, .. } = exporter.stats;
             exporter.newest.iter().map(move |(compiled, received)| KnownTemplate {
-                exporter: exporter.stats.address,
+                exporter: address,
                 domain,
                 version,
                 template: Arc::clone(&compiled.template),
@@ -206,7 +226,7 @@ impl Host {
 
 /// An exporter, made when it is new.
 fn exporter<'a>(
-    exporters: &'a mut Recent<(ObservationDomainId, Version), Box<Exporter>>,
+    exporters: &'a mut Places<Exporter>,
     limits: &Limits,
     (address, domain, version): (IpAddr, ObservationDomainId, Version),
     (now, operator): (Timestamp, Option<Sampling>),
@@ -218,10 +238,15 @@ fn exporter<'a>(
         exporter.stats.sampling = operator.unwrap_or_default();
         exporter
     };
-    exporters.place((domain, version), new, |oldest| {
-        totals.bury(&oldest.stats);
-        oldest.leave(room);
-    })
+    exporters.place(
+        number(domain, version),
+        |_| true,
+        new,
+        |oldest| {
+            totals.bury(&oldest.stats);
+            oldest.leave(room);
+        },
+    )
 }
 
 /// Octets of an address, of a session and of a domain, with what leads to each, and twice: for a table that is half empty
@@ -240,13 +265,13 @@ const SOURCE: usize = 64;
 pub(super) const WAITING_SET: usize = 6 * size_of::<WaitingSet>() + ALLOCATION * 3;
 
 impl Session {
-    fn new(limits: &Limits, version: Version) -> Self {
+    fn new(limits: &Limits, origin: Origin, version: Version) -> Self {
         let sequence = match version {
             Version::V1 | Version::V5 | Version::V7 => Sequence::of_flows(),
             Version::V9 | Version::Sflow => Sequence::of_datagrams(),
             Version::Ipfix => Sequence::of_records(),
         };
-        Self { templates: Shelf::new(limits.templates), sequence, drops: BTreeMap::new() }
+        Self { origin, templates: Shelf::new(limits.templates), sequence, drops: BTreeMap::new() }
     }
 
     /// How many samples a source has dropped since the last one, by its own count; that before the first is not ours.

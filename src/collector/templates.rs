@@ -86,13 +86,13 @@ impl Collector {
 
     /// Every template that could be borrowed now.
     pub fn templates(&self) -> impl Iterator<Item = KnownTemplate> {
-        self.hosts.iter().flat_map(|(_, host)| host.templates())
+        self.hosts.values().flat_map(|host| host.templates())
     }
 
     /// The templates worth storing: no older than [`LIFETIME_MS`] and no more than [`STORED`]. The exporters with the
-    /// fewest come first, so that none that floods pushes out the others.
+    /// fewest come first, so that none that floods pushes out the others; of as many, in no order.
     pub fn templates_to_store(&self, now: Timestamp) -> Vec<KnownTemplate> {
-        let mut hosts: Vec<_> = self.hosts.iter().map(|(_, host)| host).collect();
+        let mut hosts: Vec<_> = self.hosts.values().collect();
         hosts.sort_by_cached_key(|host| host.known());
         let mut room = STORED_FIELDS;
         let young = |known: &KnownTemplate| now.since(known.received) <= LIFETIME_MS;
@@ -106,7 +106,7 @@ impl Collector {
 
     /// How many templates could be borrowed now; those that are not among the ones to store are lost by a restart.
     pub fn template_count(&self) -> usize {
-        self.hosts.iter().map(|(_, host)| host.known()).sum()
+        self.hosts.values().map(|host| host.known()).sum()
     }
 
     /// Whether templates have come since another revision.
