@@ -82,6 +82,13 @@ pub struct CollectArgs {
     /// UDP port to listen on; 0 takes a free one
     #[arg(long, global = true, env = "NETFLOW_PORT", default_value_t = 2055, value_name = "PORT")]
     pub port: u16,
+    /// Address and port to listen on in the place of --host and --port, for example `192.0.2.1:2055` or `[::]:9995`; may
+    /// be given more than once
+    #[arg(long, global = true, env = "FLOWGLASS_LISTEN", value_delimiter = ',', value_parser = parse_listen, value_name = "ADDRESS:PORT")]
+    pub listen: Vec<SocketAddr>,
+    /// Hear only exporters of this address or prefix, for example `192.0.2.0/24`; may be given more than once
+    #[arg(long, global = true, env = "FLOWGLASS_ALLOW", value_delimiter = ',', value_parser = parse_prefix, value_name = "PREFIX")]
+    pub allow: Vec<IpNet>,
     /// Database file [default: /var/lib/flowglass/flows.db if it can be read, else in $XDG_STATE_HOME/flowglass]
     #[arg(long, global = true, env = "FLOWGLASS_DB", value_name = "FILE")]
     pub db: Option<PathBuf>,
@@ -155,11 +162,16 @@ impl Cli {
     /// When there is no place for the database.
     pub fn config(self) -> Result<Config> {
         let buffer = usize::try_from(self.collect.receive_buffer)?.saturating_mul(1 << 20);
-        let listen = Listen { address: SocketAddr::new(self.collect.host, self.collect.port), buffer };
+        let addresses = match self.collect.listen {
+            none if none.is_empty() => vec![SocketAddr::new(self.collect.host, self.collect.port)],
+            some => some,
+        };
+        let listen = Listen { addresses, allowed: self.collect.allow, buffer };
         let source = match self.command {
             // A free port, so that a demonstration disturbs no collector and no collector disturbs it.
             Some(Command::Demo) => {
-                Source::Demo(Listen { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), buffer })
+                let loopback = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+                Source::Demo(Listen { addresses: vec![loopback], allowed: Vec::new(), buffer })
             }
             Some(Command::Replay(args)) => Source::Replay { files: args.files, speed: args.speed.factor() },
             None if self.collect.enabled => Source::Live(listen),
@@ -241,11 +253,17 @@ fn parse_rate(text: &str) -> Result<Override, String> {
     };
     let number = rate.parse().map_err(|_| problem(format!("`{rate}` is not a number")))?;
     let rate = plausible(number).ok_or_else(|| problem(format!("{number} is not between 1 and 16777215")))?;
-    let parse = |text: &str| {
-        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map_err(|_| problem(format!("`{text}` is neither an address nor a prefix")))
-    };
-    Ok(Override { prefix: prefix.map(parse).transpose()?, rate })
+    Ok(Override { prefix: prefix.map(parse_prefix).transpose().map_err(problem)?, rate })
+}
+
+fn parse_prefix(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| format!("`{text}` is neither an address nor a prefix"))
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let hint = "give both, as `192.0.2.1:2055` or `[2001:db8::1]:2055`; `0.0.0.0` and `[::]` are all addresses";
+    text.parse().map_err(|_| format!("`{text}` is no address with a port\nhint: {hint}"))
 }
 
 /// A rate without a prefix is one for each family.

@@ -229,7 +229,7 @@ impl Collector {
         (totals.waiting_octets, totals.template_octets, totals.fact_octets) = (waiting, templates, facts);
         let names = exporters.iter().filter_map(|exporter| exporter.names()).collect();
         let exporters = exporters.into_iter().map(|exporter| exporter.account()).collect();
-        Health { totals, sockets: Vec::new(), exporters, names }
+        Health { totals, exporters, names, ..Health::default() }
     }
 
     /// What the options records of an exporter and domain said.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use ipnet::IpNet;
 
 use crate::collector::options::Overrides;
 use crate::store::retention::Retention;
@@ -42,9 +43,12 @@ pub enum Source {
     Stored,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Listen {
-    pub address: SocketAddr,
+    /// Sockets that the service manager has bound take their place.
+    pub addresses: Vec<SocketAddr>,
+    /// Prefixes of the senders that are heard; all are when there is none.
+    pub allowed: Vec<IpNet>,
     /// Octets of receive buffer to ask for.
     pub buffer: usize,
 }

@@ -9,10 +9,13 @@
 //! would lose the time stamp of the next one.
 #![expect(unsafe_code, reason = "recvmmsg, its control messages and four socket options have no safe wrapper")]
 
+pub mod gate;
+
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -41,7 +44,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 pub struct Options {
     /// `[::]` takes IPv4 too.
     pub listen: SocketAddr,
-    /// Octets of receive buffer to ask for; what is granted stands in [`Receiver::stats`].
+    /// Octets of receive buffer to ask for; what is granted stands in [`Gauge::stats`].
     pub buffer: usize,
 }
 
@@ -83,15 +86,21 @@ fn reason(source: &io::Error) -> String {
 /// A bound socket and the room for one batch.
 #[derive(Debug)]
 pub struct Receiver {
-    socket: Socket,
-    listen: SocketAddr,
+    gauge: Arc<Gauge>,
     timeout: Duration,
-    buffer_asked: u64,
-    truncated: u64,
-    /// The kernel's count of 32 bits, carried on beyond its wrap.
-    dropped: AtomicU64,
     /// [`BATCH`] slots of [`SLOT`] octets; the pages that no datagram reaches are never touched.
     slots: Vec<u8>,
+}
+
+/// What the kernel says of a socket, to be asked by any thread while another one reads.
+#[derive(Debug)]
+pub struct Gauge {
+    socket: Socket,
+    listen: SocketAddr,
+    buffer_asked: u64,
+    truncated: AtomicU64,
+    /// The kernel's count of 32 bits, carried on beyond its wrap.
+    dropped: AtomicU64,
 }
 
 impl Receiver {
@@ -102,29 +111,33 @@ impl Receiver {
     pub fn bind(options: &Options) -> Result<Self, Error> {
         let listen = options.listen;
         let socket = open(listen).map_err(|source| Error::Socket { listen, source })?;
-        let asked = c_int::try_from(options.buffer).unwrap_or(c_int::MAX).min(c_int::MAX / 2);
-        // Without the right to exceed `net.core.rmem_max` the second call gets as much of it as allowed.
-        if set(&socket, libc::SO_RCVBUFFORCE, asked).is_err() {
-            set(&socket, libc::SO_RCVBUF, asked).map_err(|source| Error::Socket { listen, source })?;
-        }
-        // A kernel that cannot stamp leaves it to the clock of this process.
-        let _ = set(&socket, libc::SO_TIMESTAMPNS, 1);
+        let asked = prepare(&socket, options.buffer).map_err(|source| Error::Socket { listen, source })?;
         socket.bind(&listen.into()).map_err(|source| Error::Bind { listen, source })?;
         let bound = socket.local_addr().map_err(|source| Error::Bind { listen, source })?;
-        Ok(Self {
-            listen: bound.as_socket().unwrap_or(listen),
-            socket,
-            timeout: Duration::ZERO,
-            buffer_asked: u64::try_from(asked).unwrap_or(0).saturating_mul(OVERHEAD),
-            truncated: 0,
-            dropped: AtomicU64::new(0),
-            slots: vec![0; BATCH * SLOT],
-        })
+        Ok(Self::new(socket, bound.as_socket().unwrap_or(listen), asked))
     }
 
-    /// The address with the port that was given, where 0 was asked for.
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.listen
+    /// Takes over a socket that was bound by somebody else.
+    ///
+    /// # Errors
+    /// When the kernel does not say where it is bound, or refuses the buffer.
+    pub fn adopt(socket: UdpSocket, buffer: usize) -> io::Result<Self> {
+        let listen = socket.local_addr()?;
+        // Whoever made it may have had no wish to wait.
+        socket.set_nonblocking(false)?;
+        let socket = Socket::from(socket);
+        let asked = prepare(&socket, buffer)?;
+        Ok(Self::new(socket, listen, asked))
+    }
+
+    fn new(socket: Socket, listen: SocketAddr, buffer_asked: u64) -> Self {
+        let (truncated, dropped) = (AtomicU64::new(0), AtomicU64::new(0));
+        let gauge = Arc::new(Gauge { socket, listen, buffer_asked, truncated, dropped });
+        Self { gauge, timeout: Duration::ZERO, slots: vec![0; BATCH * SLOT] }
+    }
+
+    pub const fn gauge(&self) -> &Arc<Gauge> {
+        &self.gauge
     }
 
     /// Waits until at least one datagram came or `timeout` passed, and hands every datagram that is there, up to
@@ -139,21 +152,28 @@ impl Receiver {
     ) -> io::Result<usize> {
         let timeout = timeout.max(SHORTEST);
         if timeout != self.timeout {
-            self.socket.set_read_timeout(Some(timeout))?;
+            self.gauge.socket.set_read_timeout(Some(timeout))?;
             self.timeout = timeout;
         }
         let mut names = [Name::blank(); BATCH];
         let mut controls = [Control([0; CONTROL]); BATCH];
-        let received = batch(&self.socket, &mut self.slots, &mut names, &mut controls)?;
+        let received = batch(&self.gauge.socket, &mut self.slots, &mut names, &mut controls)?;
         for (((got, name), control), slot) in
             received.iter().zip(&names).zip(&controls).zip(self.slots.chunks_exact(SLOT))
         {
-            self.truncated = self.truncated.saturating_add(u64::from(got.is_cut));
+            self.gauge.truncated.fetch_add(u64::from(got.is_cut), Ordering::Relaxed);
             let Some(payload) = slot.get(..got.octets) else { continue };
             let at = control.stamp(got.control).unwrap_or_else(now);
             each(at, name.address(got.name), payload);
         }
         Ok(received.len())
+    }
+}
+
+impl Gauge {
+    /// The address with the port that was given, where 0 was asked for.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.listen
     }
 
     /// What the kernel says of the socket.
@@ -165,7 +185,7 @@ impl Receiver {
             buffer: memory.buffer.into(),
             queued: memory.queued.into(),
             dropped: self.widened(memory.dropped),
-            truncated: self.truncated,
+            truncated: self.truncated.load(Ordering::Relaxed),
         }
     }
 
@@ -190,6 +210,18 @@ fn open(listen: SocketAddr) -> io::Result<Socket> {
         socket.set_only_v6(false)?;
     }
     Ok(socket)
+}
+
+/// Asks for time stamps and buffer; returns the octets of buffer that were asked for, with the kernel's overhead.
+fn prepare(socket: &Socket, buffer: usize) -> io::Result<u64> {
+    let asked = c_int::try_from(buffer).unwrap_or(c_int::MAX).min(c_int::MAX / 2);
+    // Without the right to exceed `net.core.rmem_max` the second call gets as much of it as allowed.
+    if set(socket, libc::SO_RCVBUFFORCE, asked).is_err() {
+        set(socket, libc::SO_RCVBUF, asked)?;
+    }
+    // A kernel that cannot stamp leaves it to the clock of this process.
+    let _ = set(socket, libc::SO_TIMESTAMPNS, 1);
+    Ok(u64::try_from(asked).unwrap_or(0).saturating_mul(OVERHEAD))
 }
 
 /// Both in octets with the kernel's overhead; `net.core.rmem_max` is meant without.

@@ -8,6 +8,7 @@ mod intake;
 mod keep;
 mod live;
 mod pipeline;
+mod reader;
 mod replay;
 mod storage;
 mod stored;

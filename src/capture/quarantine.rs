@@ -53,6 +53,12 @@ impl Caught {
         self.datagrams.push(Quarantined { at, from, to, reason, payload: payload.into() });
     }
 
+    /// Adds what was caught later.
+    pub fn append(&mut self, later: Self) {
+        self.datagrams.extend(later.datagrams);
+        self.skipped = self.skipped.saturating_add(later.skipped);
+    }
+
     pub const fn is_empty(&self) -> bool {
         self.datagrams.is_empty()
     }

@@ -151,9 +151,13 @@ impl Host {
         let is = |session: &Session| session.origin == origin;
         let new = || Session::new(limits, origin, version);
         let number = origin.number(domain, version);
-        let session = self.sessions.place(number, is, new, |oldest| oldest.leave(&mut room));
+        // Both are looked for before anything is made: of an address among many, none of this is in the cache, and the
+        // processor can wait for both at once.
+        let found = (self.sessions.find(number, is), find(&self.exporters, domain, version));
+        let session = self.sessions.place(found.0, number, new, |oldest| oldest.leave(&mut room));
+        let of = (found.1, self.operator);
         let identity = (address, domain, version);
-        let exporter = exporter(&mut self.exporters, limits, identity, (now, self.operator), (&mut room, totals));
+        let exporter = exporter(&mut self.exporters, limits, identity, (now, of), (&mut room, totals));
         (session, exporter, room)
     }
 
@@ -179,7 +183,8 @@ impl Host {
         self.last_seen = received;
         let mut room = Room { pools, held: &mut self.held };
         let identity = (address, domain, version);
-        let exporter = exporter(&mut self.exporters, limits, identity, (received, self.operator), (&mut room, totals));
+        let of = (find(&self.exporters, domain, version), self.operator);
+        let exporter = exporter(&mut self.exporters, limits, identity, (received, of), (&mut room, totals));
         exporter.keep(Compiled::new(template), received, &mut room.templates())
     }
 
@@ -224,12 +229,16 @@ impl Host {
     }
 }
 
+fn find(exporters: &Places<Exporter>, domain: ObservationDomainId, version: Version) -> Option<usize> {
+    exporters.find(number(domain, version), |_| true)
+}
+
 /// An exporter, made when it is new.
 fn exporter<'a>(
     exporters: &'a mut Places<Exporter>,
     limits: &Limits,
     (address, domain, version): (IpAddr, ObservationDomainId, Version),
-    (now, operator): (Timestamp, Option<Sampling>),
+    (now, (found, operator)): (Timestamp, (Option<usize>, Option<Sampling>)),
     (room, totals): (&mut Room<'_>, &mut Totals),
 ) -> &'a mut Exporter {
     let new = || {
@@ -238,15 +247,10 @@ fn exporter<'a>(
         exporter.stats.sampling = operator.unwrap_or_default();
         exporter
     };
-    exporters.place(
-        number(domain, version),
-        |_| true,
-        new,
-        |oldest| {
-            totals.bury(&oldest.stats);
-            oldest.leave(room);
-        },
-    )
+    exporters.place(found, number(domain, version), new, |oldest| {
+        totals.bury(&oldest.stats);
+        oldest.leave(room);
+    })
 }
 
 /// Octets of an address, of a session and of a domain, with what leads to each, and twice: for a table that is half empty

@@ -193,12 +193,33 @@ pub struct SocketStats {
     pub truncated: u64,
 }
 
+/// Datagrams of senders who may not send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Barred {
+    pub datagrams: u64,
+    /// The sender of the last one.
+    pub last: Option<SocketAddr>,
+}
+
+/// Flows that somebody did not take in time; they are stored all the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PassedOver {
+    /// By the window, so that the screen has not counted them.
+    pub window: u64,
+    /// By the reader of the JSON lines.
+    pub json: u64,
+}
+
 /// A copy of all accounts, for the screen, the log and the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     pub totals: Totals,
     /// Filled in by whoever owns the sockets.
     pub sockets: Vec<SocketStats>,
+    /// Filled in by whoever keeps the gate; not among the datagrams of `totals`.
+    pub barred: Barred,
+    /// Filled in by whoever hands flows on.
+    pub passed_over: PassedOver,
     /// By address, domain and version.
     pub exporters: Vec<ExporterStats>,
     /// Of those exporters that name anything; shared with the collector until a name changes.

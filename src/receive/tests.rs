@@ -13,7 +13,7 @@ fn receiver(listen: &str, buffer: usize) -> Receiver {
 
 fn sender(to: &Receiver) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(("127.0.0.1", to.local_addr().port())).unwrap();
+    socket.connect(("127.0.0.1", to.gauge.local_addr().port())).unwrap();
     socket
 }
 
@@ -83,7 +83,7 @@ fn many_datagrams_come_with_one_call_and_every_one_is_stamped() {
         sender.send(b"x").unwrap();
         let mut names = [Name::blank(); BATCH];
         let mut controls = [Control([0; CONTROL]); BATCH];
-        let got = batch(&receiver.socket, &mut receiver.slots, &mut names, &mut controls).unwrap();
+        let got = batch(&receiver.gauge.socket, &mut receiver.slots, &mut names, &mut controls).unwrap();
         assert!(controls[0].stamp(got[0].control).is_some(), "no stamp in round {round}");
         assert_eq!(controls[0].stamp(0), None);
     }
@@ -95,7 +95,7 @@ fn the_longest_datagram_is_whole() {
     let octets: Vec<u8> = (0..65_507_u32).map(|n| n.to_le_bytes()[0]).collect();
     sender(&receiver).send(&octets).unwrap();
     assert_eq!(take(&mut receiver, 1)[0].2, octets);
-    assert_eq!(receiver.stats().truncated, 0);
+    assert_eq!(receiver.gauge.stats().truncated, 0);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_unspecified_ipv6_address_takes_both_families() {
     assert_eq!(take(&mut receiver, 1)[0].1, four.local_addr().unwrap(), "not mapped into IPv6");
     // A host without IPv6 would have failed to bind `[::]` already.
     let six = UdpSocket::bind("[::1]:0").unwrap();
-    six.send_to(b"six", ("::1", receiver.local_addr().port())).unwrap();
+    six.send_to(b"six", ("::1", receiver.gauge.local_addr().port())).unwrap();
     let (_, from, payload) = take(&mut receiver, 1).remove(0);
     assert_eq!((from, payload.as_slice()), (six.local_addr().unwrap(), b"six".as_slice()));
 }
@@ -120,7 +120,7 @@ fn what_the_kernel_drops_is_counted_exactly() {
         sender.send(&[7; 1000]).unwrap();
     }
     // Loopback delivers within `send`, so that everything is in the buffer or dropped by now.
-    let full = receiver.stats();
+    let full = receiver.gauge.stats();
     assert!(0 < full.queued && full.queued <= full.buffer + 4096, "{full:?}");
     let mut got = 0;
     loop {
@@ -129,19 +129,33 @@ fn what_the_kernel_drops_is_counted_exactly() {
             some => got += some,
         }
     }
-    let stats = receiver.stats();
+    let stats = receiver.gauge.stats();
     assert!(0 < got && got < sent, "{got} of {sent}");
     assert_eq!(stats.dropped, u64::try_from(sent - got).unwrap());
     assert_eq!(stats.queued, 0);
-    assert_eq!(receiver.stats().dropped, stats.dropped, "asking twice counts once");
+    assert_eq!(receiver.gauge.stats().dropped, stats.dropped, "asking twice counts once");
+}
+
+#[test]
+fn a_socket_that_somebody_else_bound_is_taken_over() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let listen = socket.local_addr().unwrap();
+    let mut receiver = Receiver::adopt(socket, 64 * 1024).unwrap();
+    let sender = sender(&receiver);
+    sender.send(b"x").unwrap();
+    assert_eq!(take(&mut receiver, 1)[0].2, b"x");
+    let stats = receiver.gauge.stats();
+    assert_eq!((stats.listen, stats.buffer), (listen, 128 * 1024));
+    assert_eq!(receiver.receive(Duration::from_millis(1), |_, _, _| ()).unwrap(), 0, "it waits");
 }
 
 #[test]
 fn drops_go_on_beyond_32_bits() {
     let receiver = receiver("127.0.0.1:0", BUFFER);
-    assert_eq!(receiver.widened(u32::MAX - 1), 0xffff_fffe);
-    assert_eq!(receiver.widened(3), 0x1_0000_0003);
-    assert_eq!(receiver.widened(3), 0x1_0000_0003);
+    assert_eq!(receiver.gauge.widened(u32::MAX - 1), 0xffff_fffe);
+    assert_eq!(receiver.gauge.widened(3), 0x1_0000_0003);
+    assert_eq!(receiver.gauge.widened(3), 0x1_0000_0003);
 }
 
 #[test]
@@ -158,7 +172,7 @@ fn an_idle_socket_returns_after_the_timeout() {
 #[test]
 fn a_port_in_use_says_what_to_do() {
     let first = receiver("127.0.0.1:0", BUFFER);
-    let listen = first.local_addr();
+    let listen = first.gauge.local_addr();
     let error = Receiver::bind(&Options { listen, buffer: BUFFER }).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot listen on {listen}: address in use"));
     let hint = format!("another collector? try `ss -lunp sport = :{}`", listen.port());
@@ -178,7 +192,7 @@ fn a_smaller_buffer_than_asked_for_names_the_setting() {
     assert_eq!(hint(64 << 20, 64 << 20), None);
     assert_eq!(hint(64 << 20, 8 << 20).unwrap(), "sysctl -w net.core.rmem_max=33554432");
     let receiver = receiver("127.0.0.1:0", 64 * 1024);
-    let stats = receiver.stats();
+    let stats = receiver.gauge.stats();
     assert_eq!((stats.buffer_asked, stats.buffer), (128 * 1024, 128 * 1024));
-    assert_eq!(receiver.buffer_hint(), None);
+    assert_eq!(receiver.gauge.buffer_hint(), None);
 }

@@ -68,6 +68,9 @@ pub fn account(out: &mut impl Write, health: &Health) -> io::Result<()> {
         totals.lost,
         dropped
     )?;
+    if let Some(from) = health.barred.last {
+        writeln!(out, "not allowed {}, the last one from {from}", health.barred.datagrams)?;
+    }
     for stats in &health.exporters {
         let said = said(stats);
         if !said.is_empty() {

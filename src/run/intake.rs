@@ -1,4 +1,7 @@
-//! The source thread of a live run: from the socket through the collector to the outlets.
+//! The source thread of a live run: from the readers through the collector to the outlets.
+//!
+//! It never waits for an outlet: what the window or the JSON lines do not take in time is counted and passed over, and
+//! the write queue drops its oldest. A replay waits for all of them.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -6,18 +9,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
+use crossbeam_channel::TrySendError;
+use listenfd::ListenFd;
 use tracing::{info, warn};
 
 use crate::collector::Collector;
-use crate::collector::stats::{Health, SocketStats};
+use crate::collector::stats::{Health, PassedOver, SocketStats};
 use crate::config::Listen;
 use crate::demo::Demo;
 use crate::flow::{FlowRecord, Timestamp};
-use crate::receive::{self, Receiver as Socket};
+use crate::receive::gate::Gate;
+use crate::receive::{self, Gauge, Receiver as Socket};
 use crate::run::keep::{self, Keeper};
 use crate::run::now;
 use crate::run::pipeline::{Message, Outlets, reachable};
+use crate::run::reader::{Batch, Readers};
 use crate::store::templates::Stored;
 use crate::tui::app::Source;
 
@@ -28,6 +35,8 @@ const WAKE: Duration = Duration::from_millis(200);
 const FLOWS: usize = 16_384;
 /// Milliseconds between two accounts.
 const TICK_MS: i64 = 1000;
+/// Milliseconds between two warnings of one kind.
+const WARN_MS: i64 = 60_000;
 
 /// A collector and where its flows go, whoever brings the datagrams.
 pub(super) struct Intake {
@@ -38,35 +47,56 @@ pub(super) struct Intake {
     /// Whether the reader of the JSON lines has gone.
     unwanted: bool,
     ticked: Timestamp,
+    gate: Gate,
+    passed_over: PassedOver,
+    warned: Warned,
     /// Of a live run that stores.
     keeper: Option<Keeper>,
 }
 
 impl Intake {
     pub(super) fn new(collector: Collector, outlets: Outlets) -> Self {
-        let (flows, ticked) = (Vec::new(), Timestamp(0));
-        Self { collector, outlets, flows, unwanted: false, ticked, keeper: None }
+        Self {
+            collector,
+            outlets,
+            flows: Vec::new(),
+            unwanted: false,
+            ticked: Timestamp(0),
+            gate: Gate::default(),
+            passed_over: PassedOver::default(),
+            warned: Warned::default(),
+            keeper: None,
+        }
     }
 
     /// Of a live run, which begins with the templates of the run before.
-    fn live(collector: Collector, outlets: Outlets, to: SocketAddr, templates: Stored) -> Self {
-        let mut intake = Self::new(collector, outlets);
+    fn live(collector: Collector, outlets: Outlets, gate: Gate, templates: Stored) -> Self {
+        let mut intake = Self { gate, ..Self::new(collector, outlets) };
         keep::restore(&mut intake.collector, now(), templates);
-        intake.keeper = intake.outlets.storage.as_ref().map(|storage| Keeper::new(storage.aside(), to));
+        intake.keeper = intake.outlets.storage.as_ref().map(|storage| Keeper::new(storage.aside()));
         intake
     }
 
     /// Decodes one datagram. What is malformed was counted, and is kept for a look.
-    pub(super) fn datagram(&mut self, received: Timestamp, from: SocketAddr, payload: &[u8]) {
+    pub(super) fn datagram(&mut self, received: Timestamp, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+        if !self.gate.admits(from) {
+            return;
+        }
         if let Err(malformed) = self.collector.datagram(received, from, payload, &mut self.flows) {
             tracing::debug!(%from, %malformed, "datagram not decoded");
             if let Some(keeper) = &mut self.keeper {
-                keeper.malformed(received, from, malformed, payload);
+                keeper.malformed(received, (from, to), malformed, payload);
             }
         }
         if FLOWS <= self.flows.len() {
             self.ship();
         }
+    }
+
+    /// Decodes what came with one system call, and hands it on.
+    fn batch(&mut self, batch: &Batch) {
+        batch.each(|at, from, to, payload| self.datagram(at, from, to, payload));
+        self.ship();
     }
 
     /// Hands the flows on. Errors are ends of threads, which the pipeline tells of; the source goes on for the others.
@@ -76,9 +106,15 @@ impl Intake {
         }
         let batch: Arc<[FlowRecord]> = self.flows.as_slice().into();
         self.flows.clear();
-        let _ = self.outlets.window.send(Message::Flows(Arc::clone(&batch)));
-        if let Some(json) = &self.outlets.json {
-            self.unwanted |= json.send(Message::Flows(Arc::clone(&batch))).is_err();
+        let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        let outlets = &self.outlets;
+        if let Err(TrySendError::Full(_)) = outlets.offer(&outlets.window, Message::Flows(Arc::clone(&batch))) {
+            self.passed_over.window = self.passed_over.window.saturating_add(count);
+        }
+        match outlets.json.as_ref().map(|json| outlets.offer(json, Message::Flows(Arc::clone(&batch)))) {
+            Some(Err(TrySendError::Full(_))) => self.passed_over.json = self.passed_over.json.saturating_add(count),
+            Some(Err(TrySendError::Disconnected(_))) => self.unwanted = true,
+            Some(Ok(())) | None => {}
         }
         if let Some(storage) = &self.outlets.storage {
             storage.push(batch);
@@ -92,7 +128,12 @@ impl Intake {
         }
         self.ticked = now;
         self.collector.tick(now);
-        self.account(now, sockets());
+        let health = self.accounts(sockets());
+        self.warned.look(now, &health);
+        // When the window is behind, the next account tells it as much.
+        let _ = self.outlets.offer(&self.outlets.window, Message::Health(Arc::clone(&health)));
+        let _ = self.outlets.offer(&self.outlets.window, Message::Now(now));
+        self.store(health);
         self.hand_on(now, false);
     }
 
@@ -102,11 +143,20 @@ impl Intake {
         }
     }
 
-    /// Tells everybody the time and the accounts.
+    /// Tells everybody the time and the accounts for the last time, whatever it takes.
     pub(super) fn account(&mut self, now: Timestamp, sockets: Vec<SocketStats>) {
-        let health = Arc::new(Health { sockets, ..self.collector.health() });
+        let health = self.accounts(sockets);
         let _ = self.outlets.window.send(Message::Health(Arc::clone(&health)));
         let _ = self.outlets.window.send(Message::Now(now));
+        self.store(health);
+    }
+
+    fn accounts(&self, sockets: Vec<SocketStats>) -> Arc<Health> {
+        let (barred, passed_over) = (self.gate.barred(), self.passed_over);
+        Arc::new(Health { sockets, barred, passed_over, ..self.collector.health() })
+    }
+
+    fn store(&self, health: Arc<Health>) {
         if let Some(storage) = &self.outlets.storage {
             storage.account(health);
         }
@@ -127,9 +177,41 @@ impl Intake {
     }
 }
 
-/// The socket of a live run, and the demonstration that sends to it if that was asked for.
+/// What was warned of, so that it is not said every second.
+#[derive(Debug, Default)]
+struct Warned {
+    at: Timestamp,
+    barred: u64,
+    passed_over: PassedOver,
+}
+
+impl Warned {
+    /// Says what has grown, if it is time.
+    fn look(&mut self, now: Timestamp, health: &Health) {
+        let (barred, passed_over) = (health.barred, health.passed_over);
+        if (barred.datagrams, passed_over) == (self.barred, self.passed_over)
+            || (0..WARN_MS).contains(&now.since(self.at))
+        {
+            return;
+        }
+        if let Some(last) = barred.last.filter(|_| self.barred < barred.datagrams) {
+            let hint = "name its address with `--allow` if it is yours";
+            warn!(datagrams = barred.datagrams, %last, hint, "refused: the sender is not allowed");
+        }
+        if self.passed_over != passed_over {
+            let PassedOver { window, json } = passed_over;
+            let hint = "they are stored; whoever reads stdout must be faster, or this host has too few processors";
+            warn!(not_shown = window, not_printed = json, hint, "flows passed over");
+        }
+        *self = Self { at: now, barred: barred.datagrams, passed_over };
+    }
+}
+
+/// The sockets of a live run, and the demonstration that sends to the first one if that was asked for.
 pub(super) struct Sockets {
-    socket: Socket,
+    sockets: Vec<Socket>,
+    gauges: Vec<Arc<Gauge>>,
+    gate: Gate,
     demo: bool,
     /// Of the run before.
     templates: Stored,
@@ -137,64 +219,97 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    pub(super) fn open(listen: Listen, demo: bool, templates: Stored, stop: Arc<AtomicBool>) -> Result<Self> {
-        let options = receive::Options { listen: listen.address, buffer: listen.buffer };
-        let socket = Socket::bind(&options).map_err(|error| match error.hint() {
-            Some(hint) => anyhow!("{error}\nhint: {hint}"),
-            None => anyhow!(error),
-        })?;
-        info!(address = %socket.local_addr(), buffer = socket.stats().buffer, "listening");
-        if let Some(hint) = socket.buffer_hint() {
+    pub(super) fn open(listen: &Listen, demo: bool, templates: Stored, stop: Arc<AtomicBool>) -> Result<Self> {
+        let mut sockets = if demo { Vec::new() } else { passed(listen.buffer)? };
+        if sockets.is_empty() {
+            let bind = |&address: &SocketAddr| bind(address, listen.buffer);
+            sockets = listen.addresses.iter().map(bind).collect::<Result<_>>()?;
+        }
+        let gauges: Vec<_> = sockets.iter().map(|socket| Arc::clone(socket.gauge())).collect();
+        for gauge in &gauges {
+            info!(address = %gauge.local_addr(), buffer = gauge.stats().buffer, "listening");
+        }
+        if let Some(hint) = gauges.iter().find_map(|gauge| gauge.buffer_hint()) {
             warn!(hint, "the kernel gave a smaller receive buffer than was asked for");
         }
-        Ok(Self { socket, demo, templates, stop })
+        let gate = Gate::new(listen.allowed.clone());
+        Ok(Self { sockets, gauges, gate, demo, templates, stop })
     }
 
     pub(super) fn shown(&self) -> Source {
-        let listen = self.socket.local_addr();
-        if self.demo { Source::Demo } else { Source::Live { listen: vec![listen], reachable: reachable(listen) } }
+        if self.demo {
+            return Source::Demo;
+        }
+        let listen: Vec<_> = self.gauges.iter().map(|gauge| gauge.local_addr()).collect();
+        let mut addresses = Vec::new();
+        for address in listen.iter().copied().flat_map(reachable) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Source::Live { listen, reachable: addresses }
     }
 
     /// That the kernel gave a smaller buffer than was asked for, and the command that mends it.
     pub(super) fn notice(&self) -> Option<String> {
-        Some(format!("small receive buffer: {}", self.socket.buffer_hint()?))
+        let hint = self.gauges.iter().find_map(|gauge| gauge.buffer_hint())?;
+        Some(format!("small receive buffer: {hint}"))
     }
 
-    pub(super) fn run(mut self, collector: Collector, outlets: Outlets) -> Result<()> {
+    pub(super) fn run(self, collector: Collector, outlets: Outlets) -> Result<()> {
         let demo = self.start_demo()?;
-        let templates = std::mem::take(&mut self.templates);
-        let mut intake = Intake::live(collector, outlets, self.socket.local_addr(), templates);
-        while !self.stop.load(Ordering::Relaxed) && intake.is_wanted() {
-            self.receive(&mut intake, WAKE)?;
-            intake.tick(now(), || vec![self.socket.stats()]);
+        let gauges = self.gauges;
+        let stats = || gauges.iter().map(|gauge| gauge.stats()).collect();
+        let mut intake = Intake::live(collector, outlets, self.gate, self.templates);
+        let readers = Readers::start(self.sockets)?;
+        while !self.stop.load(Ordering::Relaxed) && intake.is_wanted() && !readers.have_failed() {
+            if let Some(batch) = readers.next(WAKE) {
+                intake.batch(&batch);
+            }
+            intake.tick(now(), stats);
         }
         self.stop.store(true, Ordering::Relaxed);
         if let Some(demo) = demo {
             demo.join().map_err(|_| anyhow!("the demonstration failed; this is a bug, please report it"))??;
         }
-        // What the kernel has accepted is not lost by a signal.
-        while 0 < self.receive(&mut intake, Duration::ZERO)? {}
-        intake.account(now(), vec![self.socket.stats()]);
+        let finished = readers.finish(|batch| intake.batch(batch));
+        intake.account(now(), stats());
         intake.hand_on(now(), true);
-        Ok(())
-    }
-
-    /// Takes what is there and hands it on; returns how many datagrams that were.
-    fn receive(&mut self, intake: &mut Intake, timeout: Duration) -> Result<usize> {
-        let count = self.socket.receive(timeout, |at, from, payload| intake.datagram(at, from, payload))?;
-        intake.ship();
-        Ok(count)
+        finished
     }
 
     fn start_demo(&self) -> Result<Option<JoinHandle<Result<()>>>> {
-        if !self.demo {
-            return Ok(None);
-        }
-        let demo = Demo::new(self.socket.local_addr(), 1);
+        let Some(gauge) = self.gauges.first().filter(|_| self.demo) else { return Ok(None) };
+        let demo = Demo::new(gauge.local_addr(), 1);
         let stop = Arc::clone(&self.stop);
         let run = move || Ok(demo.run(&stop).map(|_| ())?);
         Ok(Some(thread::Builder::new().name("demo".to_owned()).spawn(run)?))
     }
+}
+
+/// The sockets that the service manager has bound for us (sd_listen_fds(3)); none when nobody did.
+fn passed(buffer: usize) -> Result<Vec<Socket>> {
+    let mut passed = ListenFd::from_env();
+    let mut sockets = Vec::new();
+    for index in 0..passed.len() {
+        let problem = || {
+            format!(
+                "socket {index} that the service manager passed cannot be used\nhint: its socket unit needs `ListenDatagram=`"
+            )
+        };
+        let socket = passed.take_udp_socket(index).with_context(problem)?;
+        if let Some(socket) = socket {
+            sockets.push(Socket::adopt(socket, buffer).with_context(problem)?);
+        }
+    }
+    Ok(sockets)
+}
+
+fn bind(listen: SocketAddr, buffer: usize) -> Result<Socket> {
+    Socket::bind(&receive::Options { listen, buffer }).map_err(|error| match error.hint() {
+        Some(hint) => anyhow!("{error}\nhint: {hint}"),
+        None => anyhow!(error),
+    })
 }
 
 /// The address this host would use towards others, for "point your router here". A connected UDP socket sends nothing;

@@ -31,11 +31,11 @@ impl Aside {
         self.lock().0 = Some(templates);
     }
 
-    /// Leaves what was caught where it is as long as storage has not taken what was caught before.
-    fn put_caught(&self, caught: &mut Caught) {
+    /// Leaves what was caught where it is as long as storage has not taken what was caught before, but for the last time.
+    fn put_caught(&self, caught: &mut Caught, is_last: bool) {
         let room = &mut self.lock().1;
-        if room.is_empty() {
-            *room = take(caught);
+        if room.is_empty() || is_last {
+            room.append(take(caught));
         }
     }
 
@@ -53,8 +53,6 @@ impl Aside {
 #[derive(Debug)]
 pub(super) struct Keeper {
     aside: Arc<Aside>,
-    /// Where datagrams are received.
-    to: SocketAddr,
     caught: Caught,
     /// What storage knows of the templates, and since when.
     told: Option<(Revision, Timestamp)>,
@@ -63,18 +61,24 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(aside: Arc<Aside>, to: SocketAddr) -> Self {
-        Self { aside, to, caught: Caught::default(), told: None, lost: 0 }
+    pub(super) fn new(aside: Arc<Aside>) -> Self {
+        Self { aside, caught: Caught::default(), told: None, lost: 0 }
     }
 
-    pub(super) fn malformed(&mut self, at: Timestamp, from: SocketAddr, reason: Malformed, payload: &[u8]) {
-        self.caught.take(at, from, self.to, reason, payload);
+    pub(super) fn malformed(
+        &mut self,
+        at: Timestamp,
+        (from, to): (SocketAddr, SocketAddr),
+        reason: Malformed,
+        payload: &[u8],
+    ) {
+        self.caught.take(at, from, to, reason, payload);
     }
 
     /// Hands on what is new; to be called about once a second, and with `is_last` when the run ends.
     pub(super) fn hand_on(&mut self, now: Timestamp, collector: &Collector, is_last: bool) {
         if !self.caught.is_empty() {
-            self.aside.put_caught(&mut self.caught);
+            self.aside.put_caught(&mut self.caught, is_last);
         }
         let revision = collector.revision();
         if is_due(self.told, revision, now, is_last) {

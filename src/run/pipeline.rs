@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, SendError, Sender, TrySendError, bounded};
 use tokio::sync::{oneshot, watch};
 
 use crate::collector::stats::Health;
@@ -57,6 +57,18 @@ pub(super) struct Outlets {
     pub(super) window: Sender<Message>,
     pub(super) storage: Option<Inlet>,
     pub(super) json: Option<Sender<Message>>,
+    /// Whether the source waits for them: a capture can, a network cannot.
+    pub(super) patient: bool,
+}
+
+impl Outlets {
+    /// Hands a message on as far as the source may wait.
+    pub(super) fn offer(&self, to: &Sender<Message>, message: Message) -> Result<(), TrySendError<Message>> {
+        if self.patient {
+            return to.send(message).map_err(|SendError(message)| TrySendError::Disconnected(message));
+        }
+        to.try_send(message)
+    }
 }
 
 /// A run under way.
@@ -88,8 +100,8 @@ impl Pipeline {
             _ => None,
         };
         let templates = writer.as_ref().map(keep::stored).unwrap_or_default();
-        // A capture can wait, a network cannot.
-        let patient = matches!(config.source, Source::Replay { .. }).then(|| Arc::clone(&stop));
+        let patient = matches!(config.source, Source::Replay { .. });
+        let waits = patient.then(|| Arc::clone(&stop));
         let source = SourceThread::open(config, database, templates, stop)?;
         let (window, from_source) = bounded(WAITING_BATCHES);
         let spans = window.clone();
@@ -97,7 +109,7 @@ impl Pipeline {
         let storage = match writer {
             Some(writer) => {
                 let aside = Arc::<Aside>::default();
-                let inlet = Inlet::new(writer.queue(), Arc::clone(&aside), patient);
+                let inlet = Inlet::new(writer.queue(), Arc::clone(&aside), waits);
                 let storage = Storage::new(writer, aside, config.flush_interval, stats);
                 Some((inlet, spawn("storage", move || storage.run())?))
             }
@@ -112,7 +124,7 @@ impl Pipeline {
         };
         let (storage_outlet, storage) = storage.unzip();
         let (json_outlet, json) = json.unzip();
-        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet };
+        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, patient };
         let live = Live::new(source.shown(), source.notice(), span(config), storage_stats);
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
@@ -185,8 +197,8 @@ enum SourceThread {
 impl SourceThread {
     fn open(config: &Config, database: Option<PathBuf>, templates: Stored, stop: Arc<AtomicBool>) -> Result<Self> {
         match &config.source {
-            Source::Live(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(*listen, false, templates, stop)?))),
-            Source::Demo(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(*listen, true, templates, stop)?))),
+            Source::Live(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(listen, false, templates, stop)?))),
+            Source::Demo(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(listen, true, templates, stop)?))),
             Source::Replay { files, speed } => {
                 let progress = !config.has_screen();
                 Ok(Self::Replay(replay::Replay::open(files.clone(), *speed, progress, stop)?))

@@ -79,7 +79,7 @@ impl Replay {
             };
             self.pace(datagram.at, intake);
             *latest = (*latest).max(datagram.at);
-            intake.datagram(datagram.at, datagram.from, &datagram.payload);
+            intake.datagram(datagram.at, datagram.from, datagram.to, &datagram.payload);
             batch = batch.wrapping_add(1);
             if batch.is_multiple_of(BATCH) {
                 intake.ship();

@@ -12,6 +12,7 @@ mod corpus;
 mod docs;
 mod faults;
 mod golden;
+mod listening;
 mod program;
 mod pty;
 mod support;

@@ -29,6 +29,8 @@ pub(crate) fn command() -> Command {
         "NETFLOW_HOST",
         "NETFLOW_PORT",
         "FLOWGLASS_DB",
+        "FLOWGLASS_LISTEN",
+        "FLOWGLASS_ALLOW",
         "FLOWGLASS_LOG",
         "NO_COLOR",
         "FLOWGLASS_RETENTION",

@@ -3,8 +3,8 @@ use super::Places;
 /// Uses a value whose text is `text`, and says what had to go.
 fn use_of(places: &mut Places<String>, number: u64, text: &str) -> Option<String> {
     let mut gone = None;
-    let place =
-        places.place(number, |known| known == text, || text.to_owned(), |oldest| gone = Some(std::mem::take(oldest)));
+    let found = places.find(number, |known| known == text);
+    let place = places.place(found, number, || text.to_owned(), |oldest| gone = Some(std::mem::take(oldest)));
     assert_eq!(place, text);
     gone
 }
@@ -32,9 +32,13 @@ fn values_of_one_number_are_told_apart() {
 }
 
 #[test]
-fn the_octets_of_a_value_that_is_gone_are_used_again() {
+fn a_table_without_room_has_one_place_and_none_takes_twice_what_it_holds() {
     let mut places = Places::new(0);
-    let first: *const String = places.place(1, |_| true, || "a".to_owned(), |_| ());
-    let second: *const String = places.place(2, |_| true, || "b".to_owned(), |oldest| assert_eq!(oldest, "a"));
-    assert_eq!(first, second, "a table without room has one place");
+    assert_eq!((use_of(&mut places, 1, "a"), use_of(&mut places, 2, "b").as_deref()), (None, Some("a")));
+    let mut places = Places::new(64);
+    for number in 0..100 {
+        use_of(&mut places, number, "x");
+        assert!(places.values.capacity() < 2 * places.values.len(), "{number}");
+    }
+    assert_eq!(places.values.len(), 64);
 }

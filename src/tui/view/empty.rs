@@ -92,6 +92,11 @@ fn arrivals(app: &App, theme: Theme) -> Vec<Line> {
         }
         lines.push(Line::new(text, theme.notice()));
     }
+    if let Some(from) = health.barred.last {
+        let datagrams = counted(health.barred.datagrams, "datagram");
+        let text = format!("{datagrams} refused, the last one from {from}, which --allow does not name");
+        lines.push(Line::new(text, theme.notice()));
+    }
     let kernel: u64 = health.sockets.iter().map(|socket| socket.dropped).sum();
     let alarms =
         [(totals.malformed, "with a broken length"), (totals.refused, "refused"), (kernel, "dropped by the kernel")];
