@@ -66,17 +66,27 @@ fn number(f: &mut Formatter<'_>, field: Number, side: Side, ranges: &Ranges) -> 
         [(0, last)] => comparison(f, row, "<=", last),
         ref ranges => {
             f.write_str("in [")?;
-            for (n, (first, last)) in ranges.iter().enumerate() {
+            for (n, &range) in ranges.iter().enumerate() {
                 f.write_str(if n == 0 { "" } else { " " })?;
-                value(f, row, *first)?;
-                if first < last {
-                    f.write_str("-")?;
-                    value(f, row, *last)?;
-                }
+                span(f, row, range)?;
             }
             f.write_str("]")
         }
     }
+}
+
+/// Names have no order, so that only numbers make a range of them.
+fn span(f: &mut Formatter<'_>, row: &Row, (first, last): (i64, i64)) -> fmt::Result {
+    let is_named = matches!(row.form, Form::Named(..) | Form::Protocol);
+    if is_named && first.checked_add(1) < Some(last) {
+        return write!(f, "{first}-{last}");
+    }
+    value(f, row, first)?;
+    if first < last {
+        f.write_str(if is_named { " " } else { "-" })?;
+        value(f, row, last)?;
+    }
+    Ok(())
 }
 
 fn comparison(f: &mut Formatter<'_>, row: &Row, sign: &str, number: i64) -> fmt::Result {

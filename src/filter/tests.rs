@@ -57,6 +57,16 @@ fn and_binds_tighter_than_or_and_not_tightest() {
 }
 
 #[test]
+fn names_side_by_side_are_no_range_of_names() {
+    check("version [1 2 4]", "version in [v1 2 4]");
+    check("version in [v9 ipfix]", "version in [v9 ipfix]");
+    check("version in [4 v5 6 v7 10]", "version in [4-7 ipfix]");
+    check("proto [icmp 2]", "proto in [icmp igmp]");
+    check("proto in [1-6 17]", "proto in [1-6 udp]");
+    check("proto in [58-60]", "proto in [58-60]");
+}
+
+#[test]
 fn comparisons_in_every_spelling() {
     check("PORT >= 1024 AND src port lt 10", "port >= 1024 and src port <= 9");
     check("dst port != 53", "not dst port 53");
