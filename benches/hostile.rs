@@ -1,5 +1,5 @@
-//! The collector under hostile input: random, mutated and cut datagrams from many senders into one `Collector`, then
-//! clean datagrams of the same mean size into another, so that both speeds stand side by side.
+//! The collector under hostile input: random, mutated and cut datagrams from many senders into one `Collector`, and by
+//! turns clean datagrams of the same mean size into another, so that both speeds are those of the same minutes.
 //!
 //! ```sh
 //! cargo bench --bench hostile                      # 2 million datagrams
@@ -37,8 +37,10 @@ const BEGIN: i64 = 1_700_000_000_000;
 const LOT: u64 = 10_000;
 /// Datagrams per millisecond of the collector's clock.
 const PER_MS: u64 = 10;
+/// Datagrams of one kind before it is the other's turn.
+const TURN: u64 = 500_000;
 /// Lots between two lines that say how far it is.
-const PROGRESS: u64 = 200;
+const PROGRESS: u64 = 1000;
 /// Lots between two jumps of the clock.
 const JUMP: u64 = 50;
 /// Senders, more than the collector has room for.
@@ -54,10 +56,14 @@ fn main() {
     let seed = numbers.get(1).copied().unwrap_or(1);
     let mut random = Random::new(seed);
     say(&format!("{count} datagrams, seed {seed}"));
-    let hostile = run("hostile", count, |lot| lot.hostile(&mut random));
-    let size = usize::try_from(hostile.octets / count).unwrap_or(LONGEST);
-    let mut random = Random::new(2);
-    let clean = run("clean", count.min(2_000_000), |lot| lot.clean(&mut random, size));
+    let (mut hostile, mut clean) = (Run::new("hostile"), Run::new("clean"));
+    let mut clean_random = Random::new(2);
+    for turn in 0..count.div_ceil(TURN) {
+        hostile.feed((count - turn * TURN).min(TURN), |lot| lot.hostile(&mut random));
+        let size = usize::try_from(hostile.outcome.octets / hostile.outcome.datagrams).unwrap_or(LONGEST);
+        clean.feed(TURN / 5, |lot| lot.clean(&mut clean_random, size));
+    }
+    let [hostile, clean] = [hostile, clean].map(Run::end);
     let ratio = |hostile: f64, clean: f64| hostile / clean;
     say(&format!(
         "hostile : clean  {:.2} datagrams/s  {:.2} octets/s  {:.2} flows/s",
@@ -82,43 +88,69 @@ impl Outcome {
     }
 }
 
-/// Feeds `count` datagrams made by `make` into a new collector, and holds its accounts against what was fed.
-fn run(name: &str, count: u64, mut make: impl FnMut(&mut Lot)) -> Outcome {
-    let mut collector = Collector::new(Limits::default());
-    let (mut lot, mut flows) = (Lot::default(), Vec::new());
-    let mut outcome = Outcome { datagrams: 0, octets: 0, flows: 0, took: Duration::ZERO };
-    let (mut now, mut slowest) = (BEGIN, Duration::ZERO);
-    for number in 0..count / LOT {
-        lot.clear();
-        (0..LOT).for_each(|_| make(&mut lot));
-        if number % JUMP == JUMP - 1 {
-            // Longer than a sender may be silent; every other time back again, as a clock that is set does.
-            now += if (number / JUMP).is_multiple_of(2) { 601_000 } else { -300_000 };
-        }
-        let begin = spent();
-        outcome.flows += lot.feed(&mut collector, now, &mut flows);
-        now += (LOT / PER_MS).cast_signed();
-        collector.tick(Timestamp(now));
-        let took = spent().saturating_sub(begin);
-        slowest = slowest.max(took);
-        outcome.took += took;
-        outcome.datagrams += LOT;
-        outcome.octets += lot.octets.len() as u64;
-        if number.is_multiple_of(100) {
-            check(&collector, &outcome);
-        }
-        if number % PROGRESS == PROGRESS - 1 {
-            say(&format!(
-                "  {name} {}: {:.0} datagrams/s so far, peak {} MiB",
-                outcome.datagrams,
-                outcome.rate(outcome.datagrams),
-                peak("self"),
-            ));
+/// A collector that gets one kind of input.
+struct Run {
+    name: &'static str,
+    collector: Collector,
+    lot: Lot,
+    flows: Vec<FlowRecord>,
+    outcome: Outcome,
+    lots: u64,
+    now: i64,
+    /// For one lot.
+    slowest: Duration,
+}
+
+impl Run {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            collector: Collector::new(Limits::default()),
+            lot: Lot::default(),
+            flows: Vec::new(),
+            outcome: Outcome { datagrams: 0, octets: 0, flows: 0, took: Duration::ZERO },
+            lots: 0,
+            now: BEGIN,
+            slowest: Duration::ZERO,
         }
     }
-    check(&collector, &outcome);
-    report(name, &collector, &outcome, slowest);
-    outcome
+
+    /// Feeds `count` datagrams made by `make`, and holds the accounts against what was fed.
+    fn feed(&mut self, count: u64, mut make: impl FnMut(&mut Lot)) {
+        for _ in 0..count / LOT {
+            self.lot.clear();
+            (0..LOT).for_each(|_| make(&mut self.lot));
+            self.decode();
+            if self.lots.is_multiple_of(PROGRESS) {
+                let Outcome { datagrams, .. } = self.outcome;
+                let rate = self.outcome.rate(datagrams);
+                say(&format!("  {} {datagrams}: {rate:.0} datagrams/s so far, peak {} MiB", self.name, peak("self")));
+            }
+        }
+        check(&self.collector, &self.outcome);
+    }
+
+    fn decode(&mut self) {
+        if self.lots % JUMP == JUMP - 1 {
+            // Longer than a sender may be silent; every other time back again, as a clock that is set does.
+            self.now += if (self.lots / JUMP).is_multiple_of(2) { 601_000 } else { -300_000 };
+        }
+        let begin = spent();
+        self.outcome.flows += self.lot.feed(&mut self.collector, self.now, &mut self.flows);
+        self.now += (LOT / PER_MS).cast_signed();
+        self.collector.tick(Timestamp(self.now));
+        let took = spent().saturating_sub(begin);
+        self.slowest = self.slowest.max(took);
+        self.outcome.took += took;
+        self.outcome.datagrams += LOT;
+        self.outcome.octets += self.lot.octets.len() as u64;
+        self.lots += 1;
+    }
+
+    fn end(self) -> Outcome {
+        report(self.name, &self.collector, &self.outcome, self.slowest);
+        self.outcome
+    }
 }
 
 /// The accounts balance, and say what was fed and what came out.
