@@ -372,17 +372,23 @@ impl Collector {
         domain: ObservationDomainId,
         version: Version,
     ) -> Option<Parties<'_>> {
-        let is_full = self.limits.exporters <= self.hosts.len();
-        if is_full && !self.hosts.contains_key(&from.address) && !self.has_idle(from.received) {
-            return None;
+        if !self.hosts.contains_key(&from.address) {
+            if !self.has_room(from.received) {
+                return None;
+            }
+            self.take_in(from.address, from.received);
         }
-        let (host, limits, sums) = self.host(from.address, from.received);
-        Some(host.parties(limits, (from.address, origin), (domain, version), from.received, sums))
+        let Self { limits, hosts, pools, totals, .. } = self;
+        let host = hosts.get_mut(&from.address)?;
+        Some(host.parties(limits, (from.address, origin), (domain, version), from.received, (pools, totals)))
     }
 
-    /// Whether an address was silent so long that another may take its place. To look at all of them for each datagram
-    /// of a stranger would cost too much, and nobody becomes idle sooner by being heard.
-    fn has_idle(&mut self, now: Timestamp) -> bool {
+    /// Whether another address can be taken in, in the place of one that was silent long enough if need be. To look at
+    /// all of them for each datagram of a stranger would cost too much, and nobody becomes idle sooner by being heard.
+    fn has_room(&mut self, now: Timestamp) -> bool {
+        if self.hosts.len() < self.limits.exporters {
+            return true;
+        }
         if now < self.taken_until {
             return false;
         }
@@ -391,18 +397,15 @@ impl Collector {
         self.taken_until <= now
     }
 
-    /// An address, made known when it is new, in the place of the oldest one when there is no other, and what it needs
-    /// of the collector.
-    fn host(&mut self, address: IpAddr, now: Timestamp) -> (&mut Host, &Limits, (&mut Pools, &mut Totals)) {
+    /// Makes an address known that is not yet, in the place of the oldest one when there is no other.
+    fn take_in(&mut self, address: IpAddr, now: Timestamp) {
         let Self { limits, overrides, hosts, pools, totals, .. } = self;
-        if limits.exporters <= hosts.len() && !hosts.contains_key(&address) {
-            let oldest = hosts.iter().map(|(&address, host)| (host.last_seen, address)).min();
-            if let Some(mut oldest) = oldest.and_then(|(_, address)| hosts.remove(&address)) {
-                oldest.leave(pools, totals);
-            }
+        let is_full = limits.exporters <= hosts.len();
+        let oldest = is_full.then(|| hosts.iter().map(|(&address, host)| (host.last_seen, address)).min()).flatten();
+        if let Some(mut oldest) = oldest.and_then(|(_, address)| hosts.remove(&address)) {
+            oldest.leave(pools, totals);
         }
-        let new = || Box::new(Host::new(limits, overrides.sampling(address), now));
-        (hosts.entry(address).or_insert_with(new), limits, (pools, totals))
+        hosts.insert(address, Box::new(Host::new(limits, overrides.sampling(address), now)));
     }
 }
 

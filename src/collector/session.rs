@@ -359,7 +359,9 @@ impl Exporter {
         }
         self.facts.note_unknown(&template, &mut room.facts());
         let account = &mut room.templates();
-        let compiled = Compiled::new(template.into());
+        // Another session, most often the one before a change of port, has sent the same.
+        let same = self.newest.get(template.id).filter(|newest| *newest.template == template).map(Arc::clone);
+        let compiled = same.unwrap_or_else(|| Compiled::new(template.into()));
         let of_session = session.templates.put(Arc::clone(&compiled), received, account);
         self.forgotten(of_session);
         if !self.keep(compiled, received, account) && of_session.is_none() {

@@ -117,7 +117,12 @@ impl Collector {
     fn put_back(&mut self, known: KnownTemplate, now: Timestamp) {
         // A clock that was set back must not make a template immortal.
         let known = KnownTemplate { received: known.received.min(now), ..known };
-        let (host, limits, sums) = self.host(known.exporter, known.received);
-        host.restore(limits, known, sums);
+        if !self.hosts.contains_key(&known.exporter) {
+            self.take_in(known.exporter, known.received);
+        }
+        let Self { limits, hosts, pools, totals, .. } = self;
+        if let Some(host) = hosts.get_mut(&known.exporter) {
+            host.restore(limits, known, (pools, totals));
+        }
     }
 }
