@@ -24,6 +24,11 @@ const OVERHEAD: usize = 256;
 const WAKE: Duration = Duration::from_millis(200);
 /// How long a reader waits for room before it looks again.
 const NAP: Duration = Duration::from_millis(1);
+/// How long a reader lets datagrams gather when few waited: each that is fetched on its own wakes three threads. A burst
+/// of 200,000 datagrams in a second brings some 60 of them meanwhile, a third of what Linux' default buffer holds.
+const GATHER: Duration = Duration::from_micros(250);
+/// So many at once are worth a round.
+const MANY: usize = 32;
 
 /// Datagrams that came with one system call.
 #[derive(Debug)]
@@ -129,11 +134,15 @@ impl Reader {
             let timeout = if is_last { Duration::ZERO } else { WAKE };
             let mut batch = Batch { to, octets: Vec::with_capacity(usual.0), datagrams: Vec::with_capacity(usual.1) };
             let received = self.socket.receive(timeout, |at, from, payload| batch.push(at, from, payload));
-            if 0 < received.with_context(|| format!("cannot receive on {to}"))? {
+            let received = received.with_context(|| format!("cannot receive on {to}"))?;
+            if 0 < received {
                 usual = (batch.octets.len(), batch.datagrams.len());
                 waiting.fetch_add(batch.held(), Ordering::Relaxed);
                 if self.batches.send(batch).is_err() {
                     break;
+                }
+                if received < MANY && !is_last {
+                    thread::sleep(GATHER);
                 }
             } else if is_last {
                 break;
