@@ -32,9 +32,19 @@ pub(crate) fn template(id: u16, scopes: usize, fields: &[(u16, u16)]) -> Templat
 
 /// Peak resident MiB of a process; `self` is this one.
 pub(crate) fn peak(process: &str) -> u64 {
+    status(process, "VmHWM:")
+}
+
+/// Resident MiB of a process now.
+#[allow(dead_code, reason = "not every bench needs it")]
+pub(crate) fn resident(process: &str) -> u64 {
+    status(process, "VmRSS:")
+}
+
+fn status(process: &str, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap_or(0);
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap_or(0);
     kib / 1024
 }
 
