@@ -6,6 +6,7 @@
 //! cargo bench --bench ingest -- 500000 60          # one rate, so many seconds
 //! cargo bench --bench ingest -- 500000 60 100000   # … over so many conversations
 //! cargo bench --bench ingest -- 500000 60 nfcapd   # … into another collector alone
+//! cargo bench --bench ingest -- burst              # 20,000 datagrams within 100 ms
 //! ```
 //!
 //! `nfcapd` (nfdump) and `nfacctd` (pmacct, with its SQLite plugin) take the same load one after the other, where they
@@ -19,9 +20,10 @@ mod generator;
 mod support;
 
 use std::env;
+use std::time::Duration;
 
 use crate::collectors::{Kind, adopt};
-use crate::generator::{BYTES, PACKETS, send};
+use crate::generator::{BYTES, PACKETS, burst, send};
 use crate::support::say;
 
 fn main() {
@@ -40,6 +42,10 @@ fn main() {
     let any = all.into_iter().any(named);
     for kind in all.into_iter().filter(|kind| !any || named(*kind)) {
         if kind.is_installed() {
+            if arguments.iter().any(|argument| argument == "burst") {
+                in_a_burst(kind);
+                continue;
+            }
             // Up to the rate at which something is lost.
             let _ = rates.iter().all(|rate| run(kind, *rate, seconds, conversations));
         } else {
@@ -69,4 +75,19 @@ fn run(kind: Kind, rate: u64, seconds: u64, conversations: u32) -> bool {
         if whole { "every sum equal" } else { "LOST" },
     ));
     whole
+}
+
+/// 20,000 datagrams within 100 ms, into a collector that had nothing to do.
+fn in_a_burst(kind: Kind) {
+    let collector = kind.start();
+    let (sent, took) = burst(collector.address, 20_000, Duration::from_millis(100));
+    let (used, kept) = collector.end();
+    say(&format!(
+        "{}: 20000 datagrams, {sent} flows in {} ms: {} kept, kernel dropped {}: {}",
+        kind.name(),
+        took.as_millis(),
+        kept.flows,
+        used.dropped,
+        if kept.flows == sent { "every flow" } else { "LOST" },
+    ));
 }

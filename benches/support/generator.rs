@@ -41,6 +41,24 @@ pub(crate) fn send(to: SocketAddr, rate: u64, seconds: u64, conversations: u32) 
     sent
 }
 
+/// Sends so many datagrams within a time, made beforehand; returns how many flows, and how long it took.
+#[allow(dead_code, reason = "not every bench needs it")]
+pub(crate) fn burst(to: SocketAddr, datagrams: u32, within: Duration) -> (u64, Duration) {
+    let sockets: Vec<_> = (0..EXPORTERS).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a socket")).collect();
+    let mut record = 0;
+    let payloads: Vec<_> =
+        (0..datagrams).map(|n| payload(n % EXPORTERS, n / EXPORTERS, &mut record, 50_000, n as usize)).collect();
+    let start = Instant::now();
+    for (payload, n) in payloads.iter().zip(0..) {
+        // Not in packs that a sleep would make: as evenly as one sender can.
+        while start.elapsed() < within * n / datagrams {
+            std::hint::spin_loop();
+        }
+        sockets[n as usize % sockets.len()].send_to(payload, to).expect("sending on loopback");
+    }
+    (u64::from(datagrams) * u64::from(RECORDS), start.elapsed())
+}
+
 fn payload(exporter: u32, sequence: u32, record: &mut u32, conversations: u32, datagram: usize) -> Vec<u8> {
     let seconds = u32::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
     let header = v9::Header { count: 24, uptime: 3_600_000, seconds, sequence, source_id: exporter };
