@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 use crate::collector::stats::Health;
 use crate::flow::FlowRecord;
 
+/// A transaction holds at most one of so many parts of what may wait. By default that is 250,000 flows, which take less
+/// than half a second: nobody waits a second for a flush, even when the roll-ups are due in it.
+const PARTS: usize = 8;
+
 /// A bounded queue with one source at its one end and the writer at the other.
 #[derive(Debug)]
 pub struct Queue {
@@ -117,7 +121,7 @@ impl Queue {
         Waiting { batches: state.batches.len(), ..state.waiting }
     }
 
-    /// The oldest batches, for one transaction: at most a quarter of the limit, so that newer ones can still be dropped
+    /// The oldest batches, for one transaction: at most an eighth of the limit, so that newer ones can still be dropped
     /// for newest ones while it lasts, but at least one batch.
     pub(super) fn hold(&self) -> Vec<Arc<[FlowRecord]>> {
         let mut state = self.state();
@@ -125,7 +129,7 @@ impl Queue {
         let fits = |batch: &&Arc<[FlowRecord]>| {
             let is_first = flows == 0;
             flows += batch.len();
-            is_first || flows <= self.limit / 4
+            is_first || flows <= self.limit / PARTS
         };
         let held: Vec<_> = state.batches.iter().take_while(fits).cloned().collect();
         state.held = held.len();
@@ -149,9 +153,9 @@ impl Queue {
         self.room.notify_one();
     }
 
-    /// Above a quarter of the limit.
+    /// Above what one transaction holds.
     const fn is_full_enough(&self, state: &State) -> bool {
-        self.limit / 4 < state.waiting.flows
+        self.limit / PARTS < state.waiting.flows
     }
 
     /// A thread that panicked while it held the lock left whole batches behind, whichever they are.
