@@ -6,9 +6,15 @@
 //! cargo bench --bench history -- 5000000 /var/tmp   # … in this folder
 //! ```
 
+#[path = "support/generator.rs"]
+mod generator;
+#[path = "support/program.rs"]
+mod program;
+#[path = "support/common.rs"]
+mod support;
+
 use std::env;
 use std::fs;
-use std::io::{Write, stdout};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,6 +26,9 @@ use flowglass::store::history::History;
 use flowglass::store::top::{Dimension, Order};
 use flowglass::store::writer::{Options, Writer};
 use rusqlite::Connection;
+
+use crate::program::Program;
+use crate::support::{peak, say};
 
 const HOSTS: f64 = 200_000.0;
 const BEGIN: Timestamp = Timestamp(1_790_000_000_000);
@@ -51,7 +60,40 @@ fn main() {
         }
     }
     search(&history, &path, (BEGIN.plus(-86_400_000), end));
-    say(&format!("peak memory: {} MiB", peak()));
+    drop(history);
+    prune_a_day(&path);
+    say(&format!("peak memory: {} MiB", peak("self")));
+}
+
+/// What arrives while a day is deleted.
+const ARRIVING: u64 = 100_000;
+
+/// Runs the program on the file with a retention that leaves the last two hours of it, under load.
+fn prune_a_day(path: &Path) {
+    let day = BEGIN.plus(86_400_000);
+    let age = Duration::from_millis(jiff::Timestamp::now().as_millisecond().abs_diff(day.0));
+    let program = Program::start(path, &format!("{}m", age.as_secs() / 60));
+    let to = program.address;
+    let begin = Instant::now();
+    let mut sent = 0;
+    let mut gone = None;
+    while gone.is_none() && begin.elapsed() < Duration::from_secs(900) {
+        sent += generator::send(to, ARRIVING, 20, 50_000);
+        let database = Connection::open(path).expect("the database");
+        let oldest = "SELECT min(id) >> 20 FROM flows";
+        let oldest: i64 = database.query_row(oldest, (), |row| row.get(0)).expect("the oldest row");
+        gone = (day.0 - 60_000 <= oldest).then(|| begin.elapsed());
+    }
+    let flushes = program.end();
+    let gone = gone.map_or_else(|| "not gone in time".to_owned(), |took| format!("gone within {} s", took.as_secs()));
+    say(&format!("a day is {gone} while {ARRIVING} flows/s arrive; {}", flushes.percentiles()));
+    say(&format!("kernel dropped {}, unstored {}", flushes.kernel_dropped, flushes.unstored));
+    let stored = "SELECT count(*) FROM flows WHERE id >> 20 > ?1";
+    let end = BEGIN.plus(HOURS * 3_600_000).0;
+    let database = Connection::open(path).expect("the database");
+    let stored: i64 = database.query_row(stored, [end], |row| row.get(0)).expect("a count");
+    say(&format!("{sent} sent meanwhile, {stored} stored"));
+    flushes.deleting.iter().chain(&flushes.warnings).for_each(|line| say(line));
 }
 
 fn fill(path: &Path, rows: u64) {
@@ -174,14 +216,4 @@ fn cpu() -> f64 {
     let behind_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks = behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
     ticks.sum::<f64>() / 100.0
-}
-
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) >> 10
-}
-
-fn say(line: &str) {
-    let _ = writeln!(stdout(), "{line}");
 }

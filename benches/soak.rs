@@ -9,15 +9,15 @@
 
 #[path = "support/generator.rs"]
 mod generator;
+#[path = "support/program.rs"]
+mod program;
 #[path = "support/common.rs"]
 mod support;
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,7 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rusqlite::Connection;
 
 use crate::generator::{BYTES, send};
+use crate::program::{Flushes, Program};
 use crate::support::{peak, resident, say};
 
 const CONVERSATIONS: u32 = 50_000;
@@ -37,74 +38,29 @@ fn main() {
     let path = folder.path().join("flows.db");
     // Most of what comes is deleted again before the end. Less than a minute is refused.
     let retention = format!("{}s", (seconds / 6).max(60));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_flowglass"))
-        .args(["--no-ui", "--host", "127.0.0.1", "--port", "0", "--retention", &retention, "--db"])
-        .arg(&path)
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program");
-    let mut log = BufReader::new(child.stderr.take().expect("its log")).lines().map_while(Result::ok);
-    let line = log.find(|line| line.contains("listening")).expect("where it listens");
-    let to = field(&line, "address").and_then(|address| address.parse().ok()).expect("an address");
-    let flushes = Arc::<Mutex<Flushes>>::default();
-    let reading = {
-        let flushes = Arc::clone(&flushes);
-        thread::spawn(move || log.for_each(|line| flushes.lock().expect("no panic").take(&line)))
-    };
+    let program = Program::start(&path, &retention);
+    let to = program.address;
     say(&format!("{rate} flows/s for {seconds} s, kept for {retention}; a viewer looks on"));
     let sending = thread::spawn(move || send(to, rate, seconds, CONVERSATIONS));
     let mut viewer = view(&path);
-    let memory = watch(&sending, &child, &path, &flushes);
+    let memory = watch(&sending, &program, &path);
     let sent = sending.join().expect("the generator");
     let _ = viewer.kill();
-    let peak = peak(&child.id().to_string());
-    end(&mut child);
-    reading.join().expect("the log");
-    report(&path, sent, &memory, peak, &flushes.lock().expect("no panic"));
-}
-
-/// What the log says of flushes.
-#[derive(Default)]
-struct Flushes {
-    took_ms: Vec<u64>,
-    /// The last words on what was lost.
-    kernel_dropped: String,
-    unstored: String,
-    warnings: Vec<String>,
-}
-
-impl Flushes {
-    fn take(&mut self, line: &str) {
-        if let Some(took) = field(line, "took_ms").and_then(|took| took.parse().ok()) {
-            self.took_ms.push(took);
-            self.kernel_dropped = field(line, "kernel_dropped").unwrap_or_default().to_owned();
-            self.unstored = field(line, "unstored").unwrap_or_default().to_owned();
-        } else if line.contains("WARN") || line.contains("ERROR") {
-            self.warnings.push(line.to_owned());
-        }
-    }
-
-    fn percentiles(&self) -> String {
-        let mut sorted = self.took_ms.clone();
-        sorted.sort_unstable();
-        let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)));
-        let of = |percent: usize| at(percent).copied().unwrap_or(0);
-        let (count, last) = (sorted.len(), sorted.last().copied().unwrap_or(0));
-        format!("{count} flushes took ms: 50 % {}, 90 % {}, 99 % {}, worst {last}", of(50), of(90), of(99))
-    }
+    let peak = peak(&program.id());
+    report(&path, sent, &memory, peak, &program.end());
 }
 
 /// Prints a line a minute until everything is sent; returns resident MiB of each minute.
-fn watch(sending: &thread::JoinHandle<u64>, child: &Child, path: &Path, flushes: &Mutex<Flushes>) -> Vec<u64> {
+fn watch(sending: &thread::JoinHandle<u64>, program: &Program, path: &Path) -> Vec<u64> {
     let (begin, mut memory) = (Instant::now(), Vec::new());
     let mut next = Duration::from_secs(60);
     while !sending.is_finished() {
         thread::sleep(Duration::from_millis(200));
         if next <= begin.elapsed() {
-            let (now, size) = (resident(&child.id().to_string()), size(path) >> 20);
+            let (now, size) = (resident(&program.id()), size(path) >> 20);
             memory.push(now);
             let minute = next.as_secs() / 60;
-            let flushes = flushes.lock().expect("no panic").percentiles();
+            let flushes = program.flushes.lock().expect("no panic").percentiles();
             say(&format!("minute {minute}: resident {now} MiB, database {size} MiB, {flushes}"));
             next += Duration::from_secs(60);
         }
@@ -158,13 +114,4 @@ fn same(found: u64, expected: u64) -> String {
 fn size(path: &Path) -> u64 {
     let of = |end: &str| fs::metadata(format!("{}{end}", path.display())).map_or(0, |file| file.len());
     of("") + of("-wal")
-}
-
-fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-}
-
-fn end(child: &mut Child) {
-    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    let _ = child.wait();
 }
