@@ -17,6 +17,7 @@ use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use flowglass::collector::stats::Health;
@@ -31,7 +32,9 @@ use crate::program::Program;
 use crate::support::{peak, say};
 
 const HOSTS: f64 = 200_000.0;
-const BEGIN: Timestamp = Timestamp(1_790_000_000_000);
+/// So that the last flow is of now: a collector that finds its newest flow long ago doubts the clock and deletes nothing.
+static BEGIN: LazyLock<Timestamp> =
+    LazyLock::new(|| Timestamp(jiff::Timestamp::now().as_millisecond() - HOURS * 3_600_000));
 const HOURS: i64 = 26;
 /// Flows of a flush.
 const BATCH: u64 = 100_000;
@@ -93,7 +96,8 @@ fn prune_a_day(path: &Path) {
     let database = Connection::open(path).expect("the database");
     let stored: i64 = database.query_row(stored, [end], |row| row.get(0)).expect("a count");
     say(&format!("{sent} sent meanwhile, {stored} stored"));
-    flushes.deleting.iter().chain(&flushes.warnings).for_each(|line| say(line));
+    say(&format!("worst step of deleting: {} ms", flushes.worst_step_ms));
+    flushes.warnings.iter().for_each(|line| say(line));
 }
 
 fn fill(path: &Path, rows: u64) {
@@ -112,7 +116,7 @@ fn fill(path: &Path, rows: u64) {
             .collect();
         made += making.elapsed();
         row += batch.len() as u64;
-        let now = batch.last().map_or(BEGIN, |flow| flow.received);
+        let now = batch.last().map_or(*BEGIN, |flow| flow.received);
         writer.push(batch.into());
         writer.flush(now, &Health::default()).expect("a flush");
     }

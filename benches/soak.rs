@@ -99,7 +99,7 @@ fn report(path: &Path, sent: u64, memory: &[u64], peak: u64, flushes: &Flushes) 
     say(&format!("sent {sent}, stored {stored} + deleted for their age {pruned}: {}", same(stored + pruned, sent)));
     say(&format!("bytes in the roll-ups {rolled}: {}", same(rolled, sent * u64::from(BYTES))));
     say(&format!("kernel dropped {}, unstored {}", flushes.kernel_dropped, flushes.unstored));
-    say(&flushes.percentiles());
+    say(&format!("{}; worst step of deleting {} ms", flushes.percentiles(), flushes.worst_step_ms));
     let (early, late) = memory.split_at(memory.len() / 2);
     let most = |part: &[u64]| part.iter().max().copied().unwrap_or(0);
     say(&format!("resident MiB: at most {} in the first half, {} in the second; peak {peak}", most(early), most(late)));

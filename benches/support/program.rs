@@ -55,14 +55,14 @@ pub(crate) struct Flushes {
     pub(crate) kernel_dropped: String,
     pub(crate) unstored: String,
     pub(crate) warnings: Vec<String>,
-    /// Lines on what was deleted.
-    pub(crate) deleting: Vec<String>,
+    /// Of deleting.
+    pub(crate) worst_step_ms: u64,
 }
 
 impl Flushes {
     fn take(&mut self, line: &str) {
-        if line.contains("worst_ms=") {
-            self.deleting.push(line.to_owned());
+        if let Some(worst) = field(line, "worst_ms").and_then(|worst| worst.parse().ok()) {
+            self.worst_step_ms = self.worst_step_ms.max(worst);
         } else if let Some(took) = field(line, "took_ms").and_then(|took| took.parse().ok()) {
             self.took_ms.push(took);
             self.kernel_dropped = field(line, "kernel_dropped").unwrap_or_default().to_owned();
