@@ -45,7 +45,7 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rows = arguments.first().and_then(|rows| rows.parse().ok()).unwrap_or(5_000_000);
     let folder = match arguments.get(1) {
-        Some(parent) => tempfile::tempdir_in(parent),
+        Some(parent) => fs::create_dir_all(parent).and_then(|()| tempfile::tempdir_in(parent)),
         None => tempfile::tempdir(),
     }
     .expect("a temporary folder");
