@@ -107,7 +107,7 @@ async fn wait(config: &Config, pipeline: &mut Pipeline, mut signals: Signals) ->
 fn report(config: &Config, outcome: Outcome) -> Result<()> {
     if let Output::Table { rows, .. } = config.output {
         let mut out = io::BufWriter::new(stdout().lock());
-        report::top(&mut out, &outcome.snapshot, rows)?;
+        report::top(&mut out, &outcome.snapshot, &outcome.protocols, rows)?;
         writeln!(out)?;
         report::account(&mut out, &outcome.health)?;
         out.flush()?;

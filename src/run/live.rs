@@ -12,7 +12,7 @@ use crate::run::now;
 use crate::run::pipeline::Message;
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source, StorageView};
-use crate::window::{Limits, Snapshot, Span, Window};
+use crate::window::{Dimension, Limits, Snapshot, Span, View, Window};
 
 /// A source whose clock runs faster than this one's gets no more snapshots a second than four.
 const SHORTEST: Duration = Duration::from_millis(250);
@@ -20,7 +20,7 @@ const SHORTEST: Duration = Duration::from_millis(250);
 /// State of the window thread.
 pub(super) struct Live {
     window: Window,
-    span: Span,
+    view: View,
     /// The source's clock.
     now: Timestamp,
     started: Timestamp,
@@ -30,6 +30,7 @@ pub(super) struct Live {
     notice: Option<String>,
     health: Arc<Health>,
     snapshot: Arc<Snapshot>,
+    protocols: Arc<Snapshot>,
     storage: watch::Receiver<Option<WriterStats>>,
     shown: Option<Instant>,
 }
@@ -43,14 +44,15 @@ impl Live {
     ) -> Self {
         Self {
             window: Window::new(Limits::default()),
-            span,
+            view: View { span, ..View::default() },
             now: Timestamp::default(),
             started: now(),
             utc_offset_s: jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds(),
             source,
             notice,
             health: Arc::default(),
-            snapshot: Arc::new(Snapshot { span, ..Default::default() }),
+            snapshot: Arc::default(),
+            protocols: Arc::default(),
             storage,
             shown: None,
         }
@@ -61,7 +63,7 @@ impl Live {
         mut self,
         messages: &Receiver<Message>,
         feed: &watch::Sender<Feed>,
-    ) -> (Arc<Snapshot>, Arc<Health>) {
+    ) -> (Arc<Snapshot>, Arc<Snapshot>, Arc<Health>) {
         while let Ok(message) = messages.recv() {
             if self.take(message) {
                 self.refresh();
@@ -71,7 +73,7 @@ impl Live {
         }
         self.refresh();
         let _ = feed.send(self.feed());
-        (self.snapshot, self.health)
+        (self.snapshot, self.protocols, self.health)
     }
 
     /// Takes a message; true when the screen should be told.
@@ -95,7 +97,7 @@ impl Live {
                 self.shown.is_none_or(|shown| SHORTEST <= shown.elapsed())
             }
             Message::Span(span) => {
-                self.span = span;
+                self.view.span = span;
                 true
             }
             Message::Shown(source) => {
@@ -106,7 +108,9 @@ impl Live {
     }
 
     fn refresh(&mut self) {
-        self.snapshot = Arc::new(self.window.snapshot(self.span, self.now));
+        self.snapshot = Arc::new(self.window.snapshot(&self.view, self.now));
+        let by_protocol = View { dimension: Dimension::Protocol, ..self.view.clone() };
+        self.protocols = Arc::new(self.window.snapshot(&by_protocol, self.now));
         self.shown = Some(Instant::now());
     }
 
@@ -114,6 +118,7 @@ impl Live {
         let (storage, notice) = self.stored();
         Feed {
             snapshot: Arc::clone(&self.snapshot),
+            protocols: Arc::clone(&self.protocols),
             health: Arc::clone(&self.health),
             storage,
             now: self.now,

@@ -75,7 +75,7 @@ impl Outlets {
 pub(super) struct Pipeline {
     source: JoinHandle<Result<()>>,
     ended: Option<oneshot::Receiver<()>>,
-    live: JoinHandle<(Arc<Snapshot>, Arc<Health>)>,
+    live: JoinHandle<(Arc<Snapshot>, Arc<Snapshot>, Arc<Health>)>,
     storage: Option<JoinHandle<u64>>,
     json: Option<JoinHandle<Result<()>>>,
     feeds: watch::Receiver<Feed>,
@@ -86,6 +86,7 @@ pub(super) struct Pipeline {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) snapshot: Arc<Snapshot>,
+    pub(super) protocols: Arc<Snapshot>,
     pub(super) health: Arc<Health>,
     /// Flows that were still not stored at the end.
     pub(super) unstored: u64,
@@ -182,8 +183,8 @@ impl Pipeline {
         let json = self.json.map_or(Ok(()), |thread| join(thread, "json").and_then(|result| result));
         source?;
         json?;
-        let (snapshot, health) = live?;
-        Ok(Outcome { snapshot, health, unstored: unstored? })
+        let (snapshot, protocols, health) = live?;
+        Ok(Outcome { snapshot, protocols, health, unstored: unstored? })
     }
 }
 

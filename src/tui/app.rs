@@ -10,12 +10,15 @@ use crate::collector::stats::Health;
 use crate::flow::Timestamp;
 use crate::tui::keys::{self, Action, Context, Key, Motion, Turn};
 use crate::tui::units::Units;
-use crate::window::{Conversation, ConversationKey, Snapshot, Span};
+use crate::window::{Key as RowKey, Row, Snapshot, Span};
 
 /// Everything the screen shows, once a second.
 #[derive(Debug, Clone, Default)]
 pub struct Feed {
+    /// What was asked for last.
     pub snapshot: Arc<Snapshot>,
+    /// The same by protocol.
+    pub protocols: Arc<Snapshot>,
     pub health: Arc<Health>,
     /// `None` where nothing is stored.
     pub storage: Option<StorageView>,
@@ -122,11 +125,12 @@ impl Sort {
         }
     }
 
-    const fn measure(self, row: &Conversation) -> u64 {
+    const fn measure(self, row: &Row) -> u64 {
+        let tally = row.ways.sum();
         match self {
-            Self::Bytes => row.tally.counts.bytes,
-            Self::Packets => row.tally.counts.packets,
-            Self::Flows => row.tally.flows,
+            Self::Bytes => tally.counts.bytes,
+            Self::Packets => tally.counts.packets,
+            Self::Flows => tally.flows,
         }
     }
 
@@ -153,6 +157,7 @@ pub enum Stage {
 #[derive(Debug, Clone)]
 struct Frozen {
     snapshot: Arc<Snapshot>,
+    protocols: Arc<Snapshot>,
     since: Timestamp,
 }
 
@@ -166,9 +171,9 @@ pub struct App {
     units: Units,
     span: Span,
     /// The conversations shown, in their order; a copy, since a snapshot is sorted by bytes and never changes.
-    rows: Vec<Conversation>,
+    rows: Vec<Row>,
     /// By key and not by row, so that it stays with what it marks.
-    selected: Option<ConversationKey>,
+    selected: Option<RowKey>,
     /// The row of the selection; where it was last, when its conversation is not among the rows.
     cursor: usize,
     /// The first row that is shown.
@@ -225,6 +230,11 @@ impl App {
         self.frozen.as_ref().map_or(&self.feed.snapshot, |frozen| &frozen.snapshot)
     }
 
+    /// The same by protocol.
+    pub fn protocols(&self) -> &Snapshot {
+        self.frozen.as_ref().map_or(&self.feed.protocols, |frozen| &frozen.protocols)
+    }
+
     pub fn frozen_since(&self) -> Option<Timestamp> {
         self.frozen.as_ref().map(|frozen| frozen.since)
     }
@@ -242,7 +252,7 @@ impl App {
     }
 
     /// All rows in their order, of which [`App::offset`] is the first one shown.
-    pub fn rows(&self) -> &[Conversation] {
+    pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
@@ -250,7 +260,7 @@ impl App {
         self.offset
     }
 
-    pub const fn selected(&self) -> Option<ConversationKey> {
+    pub const fn selected(&self) -> Option<RowKey> {
         self.selected
     }
 
@@ -265,7 +275,7 @@ impl App {
 
     pub fn stage(&self) -> Stage {
         let totals = &self.feed.health.totals;
-        if 0 < totals.flows || 0 < self.snapshot().total.flows {
+        if 0 < totals.flows || 0 < self.snapshot().everything().flows {
             Stage::Flows
         } else if 0 < totals.datagrams {
             Stage::NoFlows
@@ -325,7 +335,11 @@ impl App {
     fn freeze(&mut self) {
         self.frozen = match self.frozen.take() {
             Some(_) => None,
-            None => Some(Frozen { snapshot: Arc::clone(&self.feed.snapshot), since: self.feed.now }),
+            None => Some(Frozen {
+                snapshot: Arc::clone(&self.feed.snapshot),
+                protocols: Arc::clone(&self.feed.protocols),
+                since: self.feed.now,
+            }),
         };
         self.arrange();
     }
@@ -333,7 +347,7 @@ impl App {
     /// Copies the rows out in their order, equal ones by key, and finds the selection again.
     fn arrange(&mut self) {
         let mut rows = std::mem::take(&mut self.rows);
-        rows.clone_from(&self.snapshot().conversations);
+        rows.clone_from(&self.snapshot().rows);
         let sort = self.sort;
         rows.sort_unstable_by(|a, b| sort.measure(b).cmp(&sort.measure(a)).then_with(|| a.key.cmp(&b.key)));
         self.rows = rows;

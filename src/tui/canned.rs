@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::collector::stats::{ExporterStats, Health, SocketStats, Totals};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp, Version};
 use crate::tui::app::{Feed, Source, StorageView};
-use crate::window::{Limits, Span, Window};
+use crate::window::{Dimension, Limits, Span, View, Window};
 
 /// 2026-03-09 03:12:40 UTC.
 pub(crate) const NOW: Timestamp = Timestamp(1_773_025_960_000);
@@ -74,8 +74,10 @@ pub(crate) fn flows() -> Vec<FlowRecord> {
 pub(crate) fn feed(span: Span) -> Feed {
     let mut window = Window::new(Limits::default());
     flows().iter().for_each(|flow| window.record(flow));
+    let view = View { span, rows: 500, ..View::default() };
     Feed {
-        snapshot: Arc::new(window.snapshot(span, NOW)),
+        snapshot: Arc::new(window.snapshot(&view, NOW)),
+        protocols: Arc::new(window.snapshot(&View { dimension: Dimension::Protocol, ..view.clone() }, NOW)),
         health: Arc::new(Health {
             totals: totals(),
             sockets: vec![socket(0)],

@@ -14,11 +14,11 @@ fn press(app: &mut App, key: Key) -> Option<Request> {
 }
 
 /// The same traffic with one conversation grown to the top.
-fn with_grown(key: ConversationKey) -> Feed {
+fn with_grown(key: RowKey) -> Feed {
     let mut feed = canned::feed(Span::Minute);
     let snapshot = Arc::make_mut(&mut feed.snapshot);
-    let row = snapshot.conversations.iter_mut().find(|row| row.key == key).unwrap();
-    row.tally.counts.bytes = u64::MAX;
+    let row = snapshot.rows.iter_mut().find(|row| row.key == key).unwrap();
+    row.ways.down.counts.bytes = u64::MAX;
     feed
 }
 
@@ -43,7 +43,7 @@ fn a_selection_that_left_keeps_its_place() {
     press(&mut app, Key::End);
     let key = app.selected().unwrap();
     let mut feed = canned::feed(Span::Minute);
-    Arc::make_mut(&mut feed.snapshot).conversations.retain(|row| row.key != key);
+    Arc::make_mut(&mut feed.snapshot).rows.retain(|row| row.key != key);
     app.update(Event::Feed(feed));
     assert_eq!(app.selected(), Some(key));
     press(&mut app, Key::Up);

@@ -75,7 +75,7 @@ fn a_second_of_traffic_is_cheap_to_draw() {
         while let Some(flow) = flows.next_if(|flow| flow.received < now) {
             window.record(flow);
         }
-        let snapshot = Arc::new(window.snapshot(Span::Minute, now));
+        let snapshot = Arc::new(window.snapshot(&Span::Minute.into(), now));
         app.update(Event::Feed(crate::tui::app::Feed { snapshot, now, ..canned::feed(Span::TenSeconds) }));
         let before = octets.count();
         let theme = Theme { color: true, ascii: false };

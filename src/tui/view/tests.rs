@@ -15,7 +15,7 @@ const COLOR: Theme = Theme { color: true, ascii: false };
 
 /// An app that has seen `feed` and then these keys.
 fn app(feed: Feed, keys: &[Key]) -> App {
-    let mut app = App::new(feed.snapshot.span, Units::Bits);
+    let mut app = App::new(feed.snapshot.view.span, Units::Bits);
     app.update(Event::Room { rows: 10, help_hidden: 100 });
     app.update(Event::Feed(feed));
     for key in keys {
@@ -243,7 +243,7 @@ fn a_column_that_is_complete_keeps_its_height() {
         let mut window = Window::new(Limits::default());
         canned::flows().iter().for_each(|flow| window.record(flow));
         let now = canned::NOW.plus(later_s * 1000);
-        let snapshot = Arc::new(window.snapshot(Span::FiveMinutes, now));
+        let snapshot = Arc::new(window.snapshot(&Span::FiveMinutes.into(), now));
         let picture = picture(Feed { snapshot, now, ..canned::feed(Span::Minute) }, &[], (40, 10), COLOR);
         picture.lines().nth(1).unwrap().chars().take(30).collect::<String>()
     };
