@@ -39,7 +39,7 @@ pub use crate::window::once::Fold;
 use crate::window::once::Once;
 use crate::window::select::{Choice, Selection};
 use crate::window::slices::Slices;
-pub use crate::window::snapshot::{AVERAGES, Point, Row, Snapshot, Sort, View, Ways};
+pub use crate::window::snapshot::{AVERAGES, Point, Row, Snapshot, Sort, Until, View, Ways};
 
 /// How far back a snapshot looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,8 +224,11 @@ impl Window {
         let second = now.0.div_euclid(1000);
         if self.slices.advance(second) {
             self.lanes.expire(self.slices.oldest());
-            if self.lanes.limit() <= self.lanes.len() {
+            // Not only when none is left: large ones come at any time.
+            if self.lanes.limit() / 8 * 7 <= self.lanes.len() {
                 self.give_up();
+            } else if self.lanes.len() < self.lanes.limit() / 2 {
+                self.lanes.raise_bar(0);
             }
             self.once.advance(now);
             self.lags.advance(second);
@@ -270,7 +273,9 @@ impl Window {
         if quarter == 0 {
             return;
         }
-        held.select_nth_unstable_by_key(quarter, |id| bytes.get(*id as usize).copied().unwrap_or(0));
+        let bytes_of = |id: &u32| bytes.get(*id as usize).copied().unwrap_or(0);
+        held.select_nth_unstable_by_key(quarter, bytes_of);
+        self.lanes.raise_bar(held.iter().take(quarter).map(bytes_of).max().unwrap_or(0));
         held.truncate(quarter);
         // From here on, where each lane's lines go.
         let mut places: Vec<u32> = (0..u32::try_from(bytes.len()).unwrap_or(u32::MAX)).collect();

@@ -176,6 +176,9 @@ pub(super) struct Lanes {
     has_folds: bool,
     /// Records that found no room.
     folded: u64,
+    /// Bytes of the largest lane that was given up last; 0 while room is plenty.
+    bar: u64,
+    dice: u64,
     /// Whether any rate of sampling but 1 was seen.
     sampled: bool,
 }
@@ -194,6 +197,8 @@ impl Lanes {
             changes: 0,
             has_folds: false,
             folded: 0,
+            bar: 0,
+            dice: 0x9e37_79b9_7f4a_7c15,
             sampled: false,
         }
     }
@@ -209,7 +214,7 @@ impl Lanes {
             self.note(id, flow);
             return LaneId(id);
         }
-        if self.limit <= self.ids.len() {
+        if self.limit <= self.ids.len() || !self.admits(flow.counts.bytes) {
             self.folded = self.folded.saturating_add(1);
             self.ways.release_if_new(&self.hasher, way);
             return LaneId(place.sense as u32);
@@ -236,6 +241,23 @@ impl Lanes {
         self.all.push(lane);
         self.changed.push(self.changes);
         id
+    }
+
+    /// Whether room that is scarce is for a record: the larger it is, the likelier, so that small lanes which were given
+    /// up do not take it from large ones that come later.
+    const fn admits(&mut self, bytes: u64) -> bool {
+        if bytes < self.bar {
+            self.dice ^= self.dice << 13;
+            self.dice ^= self.dice >> 7;
+            self.dice ^= self.dice << 17;
+            return self.dice % self.bar < bytes;
+        }
+        true
+    }
+
+    /// From now on new lanes have to be as large as those that were given up.
+    pub(super) const fn raise_bar(&mut self, bytes: u64) {
+        self.bar = bytes;
     }
 
     /// What a record says of the lane beyond its counts.

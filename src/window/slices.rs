@@ -65,6 +65,10 @@ impl Slice {
         self.packed.lines()
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.packed.len() == 0 && self.fresh.is_empty()
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.packed.len()
     }

@@ -21,6 +21,7 @@ use crate::window::{Span, Tally, Window};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     pub span: Span,
+    pub until: Until,
     pub dimension: Dimension,
     /// One that [`decides`](crate::window::decides); a filter that asks for more wants a window of its own.
     pub filter: Filter,
@@ -39,6 +40,7 @@ impl Default for View {
     fn default() -> Self {
         Self {
             span: Span::default(),
+            until: Until::default(),
             dimension: Dimension::default(),
             filter: Filter::all(),
             sort: Sort::default(),
@@ -48,6 +50,16 @@ impl Default for View {
             keep: Vec::new(),
         }
     }
+}
+
+/// Where the time of the rates ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Until {
+    /// Where exporters have reported nearly everything.
+    #[default]
+    Settled,
+    /// Now, whatever is still to be reported: everything that was received counts.
+    Now,
 }
 
 impl From<Span> for View {
@@ -226,7 +238,7 @@ impl Window {
         let choice = Choice { dimension: view.dimension, filter: view.filter.clone(), once: view.once };
         let mut selection = self.selection(choice);
         selection.catch_up(&self.lanes);
-        let times = Times::new(self, view.span);
+        let times = Times::new(self, view);
         let scale = rank::Scale::new(&self.lanes, view.estimated);
         let ranked = rank::rank(self, &selection, &times, &scale, view);
         let rows = detail::rows(self, &selection, &times, &scale, &ranked.chosen);

@@ -88,8 +88,7 @@ fn a_download_reads_its_rate_for_its_whole_life_however_seldom_it_is_reported() 
             let (first, last) = (n * timeout, (n + 1) * timeout);
             arrival.record(&flow(2, (first, last), mbit * timeout.unsigned_abs()));
         }
-        let five = View { span: Span::FiveMinutes, ..View::default() };
-        let spikes = settled_rates(&arrival.snapshot(&five, at(3602)));
+        let spikes = settled_rates(&arrival.snapshot(&hour(), at(3612)));
         assert!(spikes.iter().any(|rate| 550_000_000 < *rate), "{timeout}: {spikes:?}");
     }
 }
@@ -208,19 +207,19 @@ fn what_is_remarkable_has_a_badge() {
 #[test]
 fn the_smallest_lanes_are_given_up_and_sums_stay() {
     let mut window = window(Limits { lanes: 8, ..Limits::default() });
-    for second in 0..20_i64 {
+    for second in 0..60_i64 {
         for host in 0..12 {
             window.record(&flow(host, (second * 5, second * 5 + 1), u64::from(host) * 1000 + 10));
         }
     }
-    let snapshot = window.snapshot(&hour(), at(300));
-    let all: u64 = (0..12).map(|host| host * 1000 + 10).sum::<u64>() * 20;
+    let snapshot = window.snapshot(&hour(), at(500));
+    let all: u64 = (0..12).map(|host| host * 1000 + 10).sum::<u64>() * 60;
     assert_eq!(snapshot.everything().counts.bytes, all);
     assert_eq!(snapshot.sum.sum().counts.bytes + snapshot.other.counts.bytes, all);
     assert!(window.lanes() <= 8 && 0 < snapshot.folded);
-    // Whoever is large has found room.
-    let largest = Key::Conversation { inside: ip("10.0.0.11"), outside: ip("198.51.100.1"), protocol: 17, port: 443 };
-    assert_eq!(snapshot.rows[0].key, largest);
+    // Whoever is large has found room, though all places were taken when it came.
+    let Key::Conversation { inside, .. } = snapshot.rows[0].key else { panic!("{:?}", snapshot.rows) };
+    assert!(ip("10.0.0.9") <= inside, "{inside}");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::flow::Timestamp;
 use crate::window::slices::{FINE, Slice};
-use crate::window::snapshot::AVERAGES;
-use crate::window::{Span, Window, lag};
+use crate::window::snapshot::{AVERAGES, Until, View};
+use crate::window::{Window, lag};
 
 /// However late exporters report, rates are not older than this many seconds; the rest is shown as not settled.
 const OLDEST_END: i64 = 120;
@@ -27,30 +27,28 @@ pub(super) struct Times {
 }
 
 impl Times {
-    pub(super) fn new(window: &Window, span: Span) -> Self {
+    pub(super) fn new(window: &Window, view: &View) -> Self {
         let now_s = window.now.0.div_euclid(1000);
-        let lag = window.settled_after();
-        let settled = lag::settled(window.now, lag);
+        let settled = lag::settled(window.now, window.settled_after());
         let running = window.slices.running().unwrap_or(now_s);
-        let began = window.began.0.div_euclid(1000);
-        // The first slice is known in part only, and left out as soon as there is another one.
-        let known = began.saturating_add(FINE - 1).div_euclid(FINE).saturating_mul(FINE);
-        let wanted = settled.0.div_euclid(1000).max(now_s.saturating_sub(OLDEST_END));
+        // Before anything was credited nothing was seen, and no rate is of that time.
+        let earliest = window.slices.all().iter().find(|slice| !slice.is_empty()).map_or(running, |slice| slice.start);
         let boundary = |time: i64| Self::boundary(window, time);
-        let mut end = boundary(wanted);
-        if end <= known {
-            end = if known < running { running } else { running.saturating_add(FINE) };
+        let mut end = match view.until {
+            Until::Settled => boundary(settled.0.div_euclid(1000).max(now_s.saturating_sub(OLDEST_END))),
+            Until::Now => running.saturating_add(FINE),
+        };
+        if end <= earliest {
+            end = if earliest < running { running } else { running.saturating_add(FINE) };
         }
-        let from = end.saturating_sub(span.seconds());
-        let lowest = if known < end { known } else { began.div_euclid(FINE).saturating_mul(FINE) };
-        let first = boundary(from).max(lowest);
+        let seconds = view.span.seconds();
+        let first = boundary(end.saturating_sub(seconds)).max(earliest);
         let last = end.min(now_s.max(first.saturating_add(1)));
-        let seconds = last.saturating_sub(first.max(began.min(now_s.saturating_sub(1)))).max(1);
-        let graph = end.saturating_sub(span.seconds().max(GRAPH));
+        let graph = end.saturating_sub(seconds.max(GRAPH));
         let mut times = Self {
             from: Timestamp(first.saturating_mul(1000)),
             until: Timestamp(last.saturating_mul(1000)),
-            seconds: seconds.unsigned_abs(),
+            seconds: last.saturating_sub(first).max(1).unsigned_abs(),
             settled,
             first,
             end,
@@ -64,10 +62,9 @@ impl Times {
 
     /// Seconds that the slices have which are part of an average.
     fn covered(&self, window: &Window, seconds: i64) -> u64 {
-        let parts = window.slices.all().iter().filter(|slice| self.has_of_last(seconds, slice));
-        let began = window.began.0.div_euclid(1000);
-        let covered = parts.map(|slice| self.passed(slice).min(slice.end.saturating_sub(began)).max(0)).sum::<i64>();
-        covered.max(1).unsigned_abs()
+        let seen = window.slices.all().iter().skip_while(|slice| slice.is_empty());
+        let parts = seen.filter(|slice| self.has_of_last(seconds, slice));
+        parts.map(|slice| self.passed(slice)).sum::<i64>().max(1).unsigned_abs()
     }
 
     /// The start of the slice that has this second.
