@@ -141,7 +141,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { lanes: 1_100_000, octets: 160 << 20 }
+        Self { lanes: 1_100_000, octets: 64 << 20 }
     }
 }
 
@@ -203,8 +203,9 @@ impl Window {
         self.began = self.began.min(flow.received);
         self.lags.note(flow);
         let local = &self.local;
-        let seen = self.once.look(flow, |address| local.contains(address));
-        let sense = Sense::of(local.contains(seen.key.src_ip), local.contains(seen.key.dst_ip));
+        let is_local = |address| is_inside(local, address);
+        let seen = self.once.look(flow, is_local);
+        let sense = Sense::of(is_local(seen.key.src_ip), is_local(seen.key.dst_ip));
         let lane = self.lanes.of(&Place { key: LaneKey::of(seen.key, seen.fold), sense }, flow);
         let booking = match self.clock {
             Clock::Flow => Booking::of(flow),
@@ -225,7 +226,7 @@ impl Window {
         if self.slices.advance(second) {
             self.lanes.expire(self.slices.oldest());
             // Not only when none is left: large ones come at any time.
-            if self.lanes.limit() / 8 * 7 <= self.lanes.len() {
+            if self.lanes.limit() / 16 * 15 <= self.lanes.len() {
                 self.give_up();
             } else if self.lanes.len() < self.lanes.limit() / 2 {
                 self.lanes.raise_bar(0);
@@ -277,16 +278,15 @@ impl Window {
         held.select_nth_unstable_by_key(quarter, bytes_of);
         self.lanes.raise_bar(held.iter().take(quarter).map(bytes_of).max().unwrap_or(0));
         held.truncate(quarter);
-        // From here on, where each lane's lines go.
-        let mut places: Vec<u32> = (0..u32::try_from(bytes.len()).unwrap_or(u32::MAX)).collect();
+        let mut heirs = vec![None; bytes.len()];
         for id in held {
-            if let (Some(place), Some(lane)) = (places.get_mut(id as usize), self.lanes.all().get(id as usize)) {
-                *place = lane.sense as u32;
+            if let (Some(heir), Some(lane)) = (heirs.get_mut(id as usize), self.lanes.all().get(id as usize)) {
+                *heir = Some(lane.sense);
             }
             self.lanes.remove(LaneId(id));
             self.given_up = self.given_up.saturating_add(1);
         }
-        self.slices.rename(|lane| LaneId(places.get(lane.0 as usize).copied().unwrap_or(lane.0)));
+        self.slices.bequeath(|lane| heirs.get(lane.0 as usize).copied().flatten());
     }
 
     /// The selection of a choice, which may have been made before.
@@ -302,6 +302,14 @@ impl Window {
             self.selections.remove(0);
         }
         self.selections.push(selection);
+    }
+}
+
+/// In order, as prefixes are few.
+fn is_inside(local: &Prefixes, address: IpAddr) -> bool {
+    match local.as_slice() {
+        few if few.len() <= 16 => few.iter().any(|prefix| prefix.contains(address)),
+        _ => local.contains(address),
     }
 }
 

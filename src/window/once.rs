@@ -98,6 +98,8 @@ struct Socket {
 pub(super) struct Once {
     hasher: DefaultHashBuilder,
     observers: HashMap<Observer, u16>,
+    /// Of the record before, since neighbours are mostly of one observer.
+    last: u16,
     by_number: Vec<Observer>,
     claims: [HashMap<u64, Claim>; 2],
     translations: [HashMap<Socket, Socket>; 2],
@@ -117,6 +119,7 @@ impl Once {
         Self {
             hasher: DefaultHashBuilder::default(),
             observers: HashMap::new(),
+            last: 0,
             by_number: Vec::new(),
             claims: [HashMap::new(), HashMap::new()],
             translations: [HashMap::new(), HashMap::new()],
@@ -155,7 +158,13 @@ impl Once {
 
     fn claim(&mut self, print: u64, own: Claim, flow: &FlowRecord) -> Option<Fold> {
         let [young, old] = &mut self.claims;
-        let Some(held) = young.get_mut(&print).map(|claim| *claim).or_else(|| old.get(&print).copied()) else {
+        if let Some(claim) = young.get_mut(&print)
+            && (claim.observer, claim.translated) == (own.observer, own.translated)
+        {
+            claim.last = claim.last.max(own.last);
+            return None;
+        }
+        let Some(held) = young.get(&print).or_else(|| old.get(&print)).copied() else {
             self.keep(print, own);
             return None;
         };
@@ -185,7 +194,11 @@ impl Once {
 
     fn observer(&mut self, flow: &FlowRecord) -> Option<u16> {
         let observer = Observer::of(flow);
+        if self.by_number.get(usize::from(self.last)) == Some(&observer) {
+            return Some(self.last);
+        }
         if let Some(&number) = self.observers.get(&observer) {
+            self.last = number;
             return Some(number);
         }
         let number = u16::try_from(self.by_number.len()).ok().filter(|number| usize::from(*number) < OBSERVERS)?;
@@ -233,6 +246,9 @@ impl Once {
     }
 
     fn translation(&self, outside: Socket) -> Option<Socket> {
+        if !self.has_translations() {
+            return None;
+        }
         self.translations.iter().find_map(|generation| generation.get(&outside)).copied()
     }
 

@@ -8,7 +8,7 @@ use crate::window::Tally;
 use crate::window::lanes::LaneId;
 
 /// One line: a lane, and what is credited to it within the slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) lane: LaneId,
     pub(super) flows: u32,

@@ -58,6 +58,9 @@ impl Slice {
         }
         fold(&mut self.fresh);
         self.packed = self.packed.merged(self.fresh.drain(..));
+        if 4 * FRESH < self.fresh.capacity() {
+            self.fresh = Vec::new();
+        }
     }
 
     /// One line per lane; [`Slices::pack`] must have come before.
@@ -236,14 +239,21 @@ impl Slices {
         self.all.iter_mut().for_each(Slice::pack);
     }
 
-    /// Gives what `moved` says another lane to that lane.
-    pub(super) fn rename(&mut self, moved: impl Fn(LaneId) -> LaneId) {
+    /// Gives the lines of lanes that are given up to the lane that stands for all others of their sense.
+    pub(super) fn bequeath(&mut self, heir: impl Fn(LaneId) -> Option<Sense>) {
         for slice in &mut self.all {
             slice.pack();
-            let mut lines: Vec<Line> =
-                slice.packed.lines().map(|line| Line { lane: moved(line.lane), ..line }).collect();
-            fold(&mut lines);
-            slice.packed = Packed::new(lines.into_iter());
+            let mut heirs = Sense::ALL.map(|sense| Line { lane: LaneId(sense as u32), ..Line::default() });
+            let mut kept = Vec::with_capacity(slice.packed.len());
+            for line in slice.packed.lines() {
+                let own = heirs.iter().position(|other| other.lane == line.lane);
+                match heir(line.lane).map(|sense| sense as usize).or(own) {
+                    Some(heir) => heirs[heir].add(line),
+                    None => kept.push(line),
+                }
+            }
+            let heirs = heirs.into_iter().filter(|line| line.flows != 0 || !line.counts.is_zero());
+            slice.packed = Packed::new(heirs.chain(kept));
         }
     }
 

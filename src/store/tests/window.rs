@@ -15,15 +15,24 @@ use crate::window::{self, Key, Limits, Snapshot, Span, View, Window};
 
 /// Any record at all, but of the last hour, and of hosts that nobody translates.
 fn recent() -> impl Strategy<Value = FlowRecord> {
-    (any_flow(), 0..3_400_000_i64, 0..200_000_i64, 0..100_000_u64, any::<bool>()).prop_map(|(flow, ago, lasting, bytes, near)| {
-        let last = NOW.plus(-ago);
-        let mut flow = FlowRecord { received: last, first: last.plus(-lasting), last, nat_src_ip: None, nat_dst_ip: None, ..flow };
-        flow.counts.bytes = bytes;
-        if near {
-            flow.key.src_ip = IpAddr::from([10, 0, 0, flow.key.src_port.to_be_bytes()[1] % 8]);
-        }
-        flow
-    })
+    (any_flow(), 0..3_400_000_i64, 0..200_000_i64, 0..100_000_u64, any::<bool>()).prop_map(
+        |(flow, ago, lasting, bytes, near)| {
+            let last = NOW.plus(-ago);
+            let mut flow = FlowRecord {
+                received: last,
+                first: last.plus(-lasting),
+                last,
+                nat_src_ip: None,
+                nat_dst_ip: None,
+                ..flow
+            };
+            flow.counts.bytes = bytes;
+            if near {
+                flow.key.src_ip = IpAddr::from([10, 0, 0, flow.key.src_port.to_be_bytes()[1] % 8]);
+            }
+            flow
+        },
+    )
 }
 
 /// What these records come to in the time of the snapshot, by the two hosts and the service, whichever is the inside.

@@ -30,17 +30,41 @@ struct Part {
     is_down: bool,
 }
 
+/// What a slice is part of.
+struct SlicePart<'a> {
+    slice: &'a Slice,
+    passed: u64,
+    point: Option<usize>,
+    averages: [bool; AVERAGES.len()],
+    is_rated: bool,
+    is_before: bool,
+}
+
+impl<'a> SlicePart<'a> {
+    fn new(slice: &'a Slice, times: &Times, point: usize) -> Self {
+        Self {
+            slice,
+            passed: times.passed(slice).unsigned_abs().max(1),
+            point: times.shows(slice).then_some(point),
+            averages: AVERAGES.map(|seconds| times.has_of_last(seconds, slice)),
+            is_rated: times.has(slice),
+            is_before: slice.end.saturating_mul(1000) <= times.from.0,
+        }
+    }
+}
+
 /// A row on its way.
 struct Draft {
     row: Row,
     bytes: [[u64; 2]; AVERAGES.len()],
     /// Bytes and seconds before the time of the rates.
     before: (u64, i64),
-    /// Lanes that had it as their source in the time of the rates, and their bytes.
+    /// The most lanes of a slice that go up, in the time of the rates, and the bytes of all of these.
     fan: (u64, u64),
     syn_only: bool,
-    /// Bytes of the slice that is being booked.
-    open: u64,
+    /// What the slice that is being booked has, and how many lanes of it go up.
+    open: Ways,
+    lanes: u64,
 }
 
 pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale: &Scale, chosen: &[u32]) -> Vec<Row> {
@@ -57,15 +81,15 @@ pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale:
     }
     let mut point = 0_usize;
     for slice in window.slices.all() {
-        let shown = times.shows(slice).then_some(point);
-        point = point.saturating_add(usize::from(shown.is_some()));
         let mut book = |part: &Part, line: &Line| {
             if let Some(draft) = drafts.get_mut(part.row) {
-                draft.book(slice, shown, times, part.is_down, scale.apply(line));
+                draft.book(part.is_down, scale.apply(line));
             }
         };
         each(slice, &parts, &mut book);
-        drafts.iter_mut().for_each(|draft| draft.close(slice, times));
+        let part = SlicePart::new(slice, times, point);
+        point = point.saturating_add(usize::from(part.point.is_some()));
+        drafts.iter_mut().for_each(|draft| draft.close(&part));
     }
     drafts.into_iter().map(|draft| draft.finish(times)).collect()
 }
@@ -124,7 +148,15 @@ impl Draft {
             opened_inside: None,
             badges: Badges::default(),
         };
-        Self { row, bytes: [[0; 2]; AVERAGES.len()], before: (0, 0), fan: (0, 0), syn_only: true, open: 0 }
+        Self {
+            row,
+            bytes: [[0; 2]; AVERAGES.len()],
+            before: (0, 0),
+            fan: (0, 0),
+            syn_only: true,
+            open: Ways::default(),
+            lanes: 0,
+        }
     }
 
     /// What the lane says beyond its counts.
@@ -143,41 +175,40 @@ impl Draft {
         self.row.badges.put(Badge::Assumed, way.is_some_and(Way::is_assumed));
     }
 
-    fn book(&mut self, slice: &Slice, point: Option<usize>, times: &Times, is_down: bool, tally: Tally) {
-        let way = |ways: &mut Ways| {
-            if is_down { ways.down.add(tally) } else { ways.up.add(tally) }
-        };
-        let bytes = tally.counts.bytes;
-        let row = &mut self.row;
-        way(&mut row.total);
-        if let Some(sum) = point.and_then(|point| row.series.get_mut(point)) {
-            *sum = sum.saturating_add(bytes);
+    fn book(&mut self, is_down: bool, tally: Tally) {
+        if is_down {
+            self.open.down.add(tally);
+        } else {
+            self.open.up.add(tally);
+            self.lanes = self.lanes.saturating_add(1);
         }
-        for (sums, seconds) in self.bytes.iter_mut().zip(AVERAGES) {
-            if times.has_of_last(seconds, slice) {
-                let sum = &mut sums[usize::from(!is_down)];
-                *sum = sum.saturating_add(bytes);
-            }
-        }
-        if times.has(slice) {
-            way(&mut row.ways);
-            if !is_down {
-                self.fan = (self.fan.0.saturating_add(1), self.fan.1.saturating_add(bytes));
-            }
-        } else if slice.end.saturating_mul(1000) <= times.from.0 {
-            self.before.0 = self.before.0.saturating_add(bytes);
-        }
-        row.first = row.first.min(slice.start);
-        row.last = row.last.max(slice.start);
-        self.open = self.open.saturating_add(bytes);
     }
 
     /// Every line of a slice was booked.
-    fn close(&mut self, slice: &Slice, times: &Times) {
-        let rate = std::mem::take(&mut self.open) / times.passed(slice).unsigned_abs().max(1);
-        self.row.peak = self.row.peak.max(rate);
-        if self.row.first <= slice.start && slice.end.saturating_mul(1000) <= times.from.0 {
-            self.before.1 = self.before.1.saturating_add(slice.seconds());
+    fn close(&mut self, part: &SlicePart<'_>) {
+        let (ways, lanes) = (std::mem::take(&mut self.open), std::mem::take(&mut self.lanes));
+        let (row, bytes, start) = (&mut self.row, ways.sum().counts.bytes, part.slice.start);
+        if part.is_before && (row.first <= start || ways != Ways::default()) {
+            let (sum, seconds) = self.before;
+            self.before = (sum.saturating_add(bytes), seconds.saturating_add(part.slice.seconds()));
+        }
+        if ways == Ways::default() {
+            return;
+        }
+        row.total.add(ways);
+        row.peak = row.peak.max(bytes / part.passed);
+        row.first = row.first.min(start);
+        row.last = row.last.max(start);
+        if let Some(sum) = part.point.and_then(|point| row.series.get_mut(point)) {
+            *sum = bytes;
+        }
+        let [down, up] = [ways.down.counts.bytes, ways.up.counts.bytes];
+        for (sums, _) in self.bytes.iter_mut().zip(part.averages).filter(|(_, is_part)| *is_part) {
+            *sums = [sums[0].saturating_add(down), sums[1].saturating_add(up)];
+        }
+        if part.is_rated {
+            row.ways.add(ways);
+            self.fan = (self.fan.0.max(lanes), self.fan.1.saturating_add(up));
         }
     }
 
