@@ -21,7 +21,7 @@ use crate::flow::{FlowRecord, Timestamp};
 use crate::store::blocks::Open;
 use crate::store::keys::RowKey;
 use crate::store::rollup::{Book, Limits};
-use crate::store::row;
+use crate::store::row::{self, Placed};
 
 /// Rows that each flush reads back at least while something is missing: some 0.5 s of work. When twice as many come
 /// in, it reads twice as many as come in, so that it does arrive.
@@ -90,8 +90,12 @@ impl Index {
         Ok(())
     }
 
-    /// Takes a row that was just inserted.
-    pub(super) fn row(&mut self, connection: &Connection, key: RowKey, exporter: i64, flow: &FlowRecord) -> Result<()> {
+    /// Takes rows that were just inserted.
+    pub(super) fn rows(&mut self, connection: &Connection, rows: &[Placed<'_>]) -> Result<()> {
+        rows.iter().try_for_each(|placed| self.row(connection, placed.key, placed.exporter, placed.flow))
+    }
+
+    fn row(&mut self, connection: &Connection, key: RowKey, exporter: i64, flow: &FlowRecord) -> Result<()> {
         let Some(marks) = &mut self.marks else { return Ok(()) };
         if marks.live {
             marks.reached = marks.reached.max(key);
