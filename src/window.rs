@@ -31,7 +31,7 @@ use crate::flow::share::Booking;
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp};
 pub use crate::window::asked::decides;
 pub use crate::window::badges::{Badge, Badges};
-pub use crate::window::key::{ConversationKey, Dimension, Key};
+pub use crate::window::key::{Atlas, ConversationKey, Dimension, Key};
 use crate::window::lag::Lags;
 pub use crate::window::lanes::Sense;
 use crate::window::lanes::{LaneId, LaneKey, Lanes, OTHERS, Place};
@@ -152,6 +152,7 @@ const SELECTIONS: usize = 6;
 #[derive(Debug)]
 pub struct Window {
     local: Prefixes,
+    atlas: Atlas,
     clock: Clock,
     lanes: Lanes,
     slices: Slices,
@@ -172,6 +173,7 @@ impl Window {
     pub fn new(limits: Limits) -> Self {
         Self {
             local: local(),
+            atlas: Atlas::default(),
             clock: Clock::Flow,
             lanes: Lanes::new(limits.lanes),
             slices: Slices::new(limits.octets),
@@ -189,6 +191,12 @@ impl Window {
     #[must_use]
     pub fn with_local(self, local: Prefixes) -> Self {
         Self { local, ..self }
+    }
+
+    /// Knows countries.
+    #[must_use]
+    pub fn with_atlas(self, atlas: Atlas) -> Self {
+        Self { atlas, ..self }
     }
 
     /// Books records at another time.

@@ -1,6 +1,8 @@
 //! What rows stand for: the dimensions that a window can be ranked by, and the keys of their rows.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::flow::{FlowRecord, ObservationDomainId};
 use crate::window::lanes::{LaneKey, Sense, Way};
@@ -27,6 +29,28 @@ impl ConversationKey {
     }
 }
 
+/// Which country an address is in, as far as somebody knows. Asked once per lane, when countries are looked at.
+#[derive(Clone, Default)]
+pub struct Atlas(Option<Arc<Lookup>>);
+
+type Lookup = dyn Fn(IpAddr) -> Option<[u8; 2]> + Send + Sync;
+
+impl Atlas {
+    pub fn new(lookup: impl Fn(IpAddr) -> Option<[u8; 2]> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(lookup)))
+    }
+
+    fn country(&self, address: IpAddr) -> Option<[u8; 2]> {
+        self.0.as_ref().and_then(|lookup| lookup(address))
+    }
+}
+
+impl fmt::Debug for Atlas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Atlas").field(&self.0.is_some()).finish()
+    }
+}
+
 /// By what rows are told apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dimension {
@@ -45,13 +69,15 @@ pub enum Dimension {
     Interface,
     /// From it is down, towards it is up.
     As,
+    /// Of the ends, by an [`Atlas`]; likewise.
+    Country,
     Vlan,
     Dscp,
     Application,
 }
 
 impl Dimension {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Conversation,
         Self::Host,
         Self::Source,
@@ -61,6 +87,7 @@ impl Dimension {
         Self::Exporter,
         Self::Interface,
         Self::As,
+        Self::Country,
         Self::Vlan,
         Self::Dscp,
         Self::Application,
@@ -77,6 +104,7 @@ impl Dimension {
             Self::Exporter => "exporters",
             Self::Interface => "interfaces",
             Self::As => "autonomous systems",
+            Self::Country => "countries",
             Self::Vlan => "VLANs",
             Self::Dscp => "DSCP",
             Self::Application => "applications",
@@ -115,6 +143,8 @@ pub enum Key {
     },
     /// 0 where the exporter does not tell.
     As(u32),
+    /// Two letters (ISO 3166-1); `None` where nobody knows.
+    Country(Option<[u8; 2]>),
     Vlan(u16),
     Dscp(u8),
     Application(u64),
@@ -128,7 +158,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn of(dimension: Dimension, lane: &LaneKey, way: &Way, sense: Sense) -> Self {
+    pub(super) fn of(dimension: Dimension, lane: &LaneKey, way: &Way, sense: Sense, atlas: &Atlas) -> Self {
         let one = |key| Self::toward(key, is_down(lane, sense));
         let exporter = (way.exporter, way.domain);
         let interface = |interface| Some(Key::Interface { address: exporter.0, domain: exporter.1, interface });
@@ -146,6 +176,10 @@ impl Rows {
             Dimension::Exporter => one(Key::Exporter { address: exporter.0, domain: exporter.1 }),
             Dimension::Interface => Self { down: interface(way.in_if), up: interface(way.out_if) },
             Dimension::As => Self { down: Some(Key::As(way.src_as)), up: Some(Key::As(way.dst_as)) },
+            Dimension::Country => {
+                let country = |address| Some(Key::Country(atlas.country(address)));
+                Self { down: country(lane.src), up: country(lane.dst) }
+            }
             Dimension::Vlan => one(Key::Vlan(way.vlan)),
             Dimension::Dscp => one(Key::Dscp(way.tos >> 2)),
             Dimension::Application => one(Key::Application(way.application)),

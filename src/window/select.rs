@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::filter::Filter;
-use crate::window::key::{Dimension, Key, Rows};
+use crate::window::key::{Atlas, Dimension, Key, Rows};
 use crate::window::lanes::{Lane, Lanes};
 
 /// No row.
@@ -74,14 +74,14 @@ impl Selection {
     }
 
     /// Learns of the lanes that were made and removed since.
-    pub(super) fn catch_up(&mut self, lanes: &Lanes) {
+    pub(super) fn catch_up(&mut self, lanes: &Lanes, atlas: &Atlas) {
         // Rows whose lanes are gone stay until they are most of all.
         if lanes.all().len().saturating_mul(4).max(4096) < self.keys.len() {
             *self = Self::new(self.choice.clone());
         }
         self.targets.resize(lanes.all().len(), Target::HIDDEN);
         for (id, lane) in lanes.changed_since(self.known) {
-            let target = self.target(lanes, lane);
+            let target = self.target(lanes, lane, atlas);
             if let Some(place) = self.targets.get_mut(id) {
                 *place = target;
             }
@@ -89,7 +89,7 @@ impl Selection {
         self.known = lanes.changes();
     }
 
-    fn target(&mut self, lanes: &Lanes, lane: &Lane) -> Target {
+    fn target(&mut self, lanes: &Lanes, lane: &Lane, atlas: &Atlas) -> Target {
         let (Some(key), Some(way)) = (lane.key, lanes.way(lane)) else { return Target::HIDDEN };
         let is_hidden = self.choice.once && key.fold.is_some();
         let matches =
@@ -97,7 +97,7 @@ impl Selection {
         if is_hidden || !matches() {
             return Target::HIDDEN;
         }
-        let rows = Rows::of(self.choice.dimension, &key, way, lane.sense);
+        let rows = Rows::of(self.choice.dimension, &key, way, lane.sense, atlas);
         let down = rows.down.map_or(NONE, |key| self.row(key));
         let up = rows.up.map_or(NONE, |key| self.row(key));
         Target { down: down | (lane.sense as u32) << 30, up }

@@ -237,7 +237,7 @@ impl Window {
         self.slices.pack();
         let choice = Choice { dimension: view.dimension, filter: view.filter.clone(), once: view.once };
         let mut selection = self.selection(choice);
-        selection.catch_up(&self.lanes);
+        selection.catch_up(&self.lanes, &self.atlas);
         let times = Times::new(self, view);
         let scale = rank::Scale::new(&self.lanes, view.estimated);
         let ranked = rank::rank(self, &selection, &times, &scale, view);

@@ -156,6 +156,15 @@ fn what_is_reported_twice_counts_once_unless_told_otherwise() {
 }
 
 #[test]
+fn countries_are_those_of_the_atlas() {
+    let atlas = Atlas::new(|address| (address == ip("198.51.100.1")).then_some(*b"NL"));
+    let mut window = filled(&[flow(2, (0, 30), 500), answer(&flow(2, (0, 30), 0), 70)]).with_atlas(atlas);
+    let snapshot = window.snapshot(&View { dimension: Dimension::Country, ..hour() }, at(100));
+    let rows: Vec<_> = snapshot.rows.iter().map(|row| (row.key, row.total.down.counts.bytes)).collect();
+    assert_eq!(rows, [(Key::Country(None), 500), (Key::Country(Some(*b"NL")), 70)]);
+}
+
+#[test]
 fn sampling_is_applied_when_asked_and_marked() {
     let sampling = Sampling { rate: 100, kind: SamplingKind::Packet, source: SamplingSource::Operator };
     let mut window = filled(&[FlowRecord { sampling, ..flow(2, (0, 30), 500) }]);
@@ -343,7 +352,7 @@ proptest! {
             let snapshot = window.snapshot(&view, at(2000));
             let total: u64 = snapshot.rows.iter().map(|row| row.total.sum().counts.bytes).sum();
             let ends = match dimension {
-                Dimension::Host | Dimension::Interface | Dimension::As => 2,
+                Dimension::Host | Dimension::Interface | Dimension::As | Dimension::Country => 2,
                 _ => 1,
             };
             prop_assert_eq!(total, all * ends, "{:?}", dimension);
