@@ -34,7 +34,7 @@ fn main() {
         let batch: Vec<FlowRecord> = (sent..sent + BATCH.min(rate)).map(|n| flow(n, conversations, rate)).collect();
         sent += i64::try_from(batch.len()).unwrap_or(0);
         let begin = Instant::now();
-        batch.iter().for_each(|flow| window.record(flow));
+        window.record_all(&batch);
         recording += begin.elapsed();
         // Once a second, as the screen asks.
         let begin = Instant::now();

@@ -145,6 +145,8 @@ impl Default for Limits {
     }
 }
 
+/// Records that are booked at once.
+const AT_ONCE: usize = 64;
 /// Selections that are kept for the next snapshot: those of the panels of a screen.
 const SELECTIONS: usize = 6;
 
@@ -166,6 +168,8 @@ pub struct Window {
     clock_off: u64,
     /// Lanes given up to make room.
     given_up: u64,
+    /// Empty but while records are booked.
+    places: Vec<Place>,
 }
 
 impl Window {
@@ -184,6 +188,7 @@ impl Window {
             began: Timestamp(i64::MAX),
             clock_off: 0,
             given_up: 0,
+            places: Vec::new(),
         }
     }
 
@@ -207,20 +212,41 @@ impl Window {
 
     /// Books a record. `flow.received` moves the window's time forward, never back.
     pub fn record(&mut self, flow: &FlowRecord) {
-        self.advance(flow.received);
+        self.record_all(std::slice::from_ref(flow));
+    }
+
+    /// Books records, some at once: where each goes is worked out before any is booked, so that the processor waits for
+    /// the memory of many lanes at the same time.
+    pub fn record_all(&mut self, flows: &[FlowRecord]) {
+        for flows in flows.chunks(AT_ONCE) {
+            self.advance(flows.iter().map(|flow| flow.received).max().unwrap_or(self.now));
+            let mut places = std::mem::take(&mut self.places);
+            places.extend(flows.iter().map(|flow| self.place(flow)));
+            for (flow, place) in flows.iter().zip(places.drain(..)) {
+                self.book(flow, &place);
+            }
+            self.places = places;
+        }
+    }
+
+    fn place(&mut self, flow: &FlowRecord) -> Place {
         self.began = self.began.min(flow.received);
         self.lags.note(flow);
         let local = &self.local;
         let is_local = |address| is_inside(local, address);
         let seen = self.once.look(flow, is_local);
         let sense = Sense::of(is_local(seen.key.src_ip), is_local(seen.key.dst_ip));
-        let lane = self.lanes.of(&Place { key: LaneKey::of(seen.key, seen.fold), sense }, flow);
+        self.lanes.place(LaneKey::of(seen.key, seen.fold), sense, flow)
+    }
+
+    fn book(&mut self, flow: &FlowRecord, place: &Place) {
+        let lane = self.lanes.of(place, flow);
         let booking = match self.clock {
             Clock::Flow => Booking::of(flow),
             Clock::Arrival => Booking::new(flow.received, flow.received, flow.received),
         };
         self.clock_off = self.clock_off.saturating_add(u64::from(booking.at_arrival()));
-        let newest = self.slices.credit(lane, sense, booking, flow.counts);
+        let newest = self.slices.credit(lane, place.sense, booking, flow.counts);
         self.lanes.touch(lane, newest);
     }
 

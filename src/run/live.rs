@@ -80,10 +80,8 @@ impl Live {
     fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Flows(flows) => {
-                for flow in flows.iter() {
-                    self.window.record(flow);
-                    self.now = self.now.max(flow.received);
-                }
+                self.window.record_all(&flows);
+                self.now = flows.iter().map(|flow| flow.received).max().unwrap_or(self.now).max(self.now);
                 false
             }
             Message::Health(health) => {

@@ -154,9 +154,13 @@ pub(super) struct Lane {
 pub(super) const OTHERS: u32 = 4;
 
 /// What a record becomes part of.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    pub(super) key: LaneKey,
+    key: LaneKey,
     pub(super) sense: Sense,
+    /// `None` when there is no room for its way.
+    way: Option<u32>,
+    hash: u64,
 }
 
 /// The table of lanes and ways.
@@ -203,10 +207,19 @@ impl Lanes {
         }
     }
 
+    /// Where a record goes. It holds until time passes, which may take away what nobody has.
+    pub(super) fn place(&mut self, key: LaneKey, sense: Sense, flow: &FlowRecord) -> Place {
+        let way = self.ways.of(&self.hasher, flow, self.limit);
+        Place { key, sense, way, hash: self.hasher.hash_one((&key, way)) }
+    }
+
     /// The lane of a record, made if need be.
     pub(super) fn of(&mut self, place: &Place, flow: &FlowRecord) -> LaneId {
-        let way = self.ways.of(&self.hasher, flow);
-        let hash = self.hasher.hash_one((&place.key, way));
+        let Some(way) = place.way else {
+            self.folded = self.folded.saturating_add(1);
+            return LaneId(place.sense as u32);
+        };
+        let hash = place.hash;
         let is_it = |id: &u32| {
             self.all.get(*id as usize).is_some_and(|lane| lane.way == way && lane.key.as_ref() == Some(&place.key))
         };
@@ -216,7 +229,6 @@ impl Lanes {
         }
         if self.limit <= self.ids.len() || !self.admits(flow.counts.bytes) {
             self.folded = self.folded.saturating_add(1);
-            self.ways.release_if_new(&self.hasher, way);
             return LaneId(place.sense as u32);
         }
         let id = self.make(place, way);
@@ -283,6 +295,7 @@ impl Lanes {
                 self.remove(LaneId(id));
             }
         }
+        self.ways.sweep(&self.hasher);
     }
 
     pub(super) fn remove(&mut self, LaneId(id): LaneId) {
@@ -388,7 +401,7 @@ fn rehash(all: &[Lane], hasher: &DefaultHashBuilder, id: u32) -> u64 {
     lane.and_then(|lane| Some(hasher.hash_one((&lane.key?, lane.way)))).unwrap_or(0)
 }
 
-/// Ways with how many lanes have each; there are never more than lanes.
+/// Ways with how many lanes have each; there are never more than lanes may be.
 #[derive(Debug, Default)]
 struct Ways {
     ids: HashTable<u32>,
@@ -399,16 +412,19 @@ struct Ways {
 }
 
 impl Ways {
-    fn of(&mut self, hasher: &DefaultHashBuilder, flow: &FlowRecord) -> u32 {
+    fn of(&mut self, hasher: &DefaultHashBuilder, flow: &FlowRecord, limit: usize) -> Option<u32> {
         let way = Way::of(flow);
         if let Some(id) = self.last.filter(|id| self.all.get(*id as usize).is_some_and(|(known, _)| *known == way)) {
-            return id;
+            return Some(id);
         }
         let hash = hasher.hash_one(way);
         let is_it = |id: &u32| self.all.get(*id as usize).is_some_and(|(known, _)| *known == way);
         if let Some(&id) = self.ids.find(hash, is_it) {
             self.last = Some(id);
-            return id;
+            return Some(id);
+        }
+        if limit <= self.ids.len() {
+            return None;
         }
         let id = if let Some(id) = self.free.pop() {
             self.all[id as usize] = (way, 0);
@@ -421,7 +437,14 @@ impl Ways {
         let rehash = |id: &u32| all.get(*id as usize).map_or(0, |(way, _)| hasher.hash_one(way));
         self.ids.insert_unique(hash, id, rehash);
         self.last = Some(id);
-        id
+        Some(id)
+    }
+
+    /// Forgets those whose records found no room for a lane.
+    fn sweep(&mut self, hasher: &DefaultHashBuilder) {
+        for id in 0..u32::try_from(self.all.len()).unwrap_or(u32::MAX) {
+            self.release_if_new(hasher, id);
+        }
     }
 
     fn take(&mut self, id: u32) {

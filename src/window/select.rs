@@ -30,7 +30,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    const HIDDEN: Self = Self { down: NONE, up: NONE };
+    pub(super) const HIDDEN: Self = Self { down: NONE, up: NONE };
 
     pub(super) const fn down(self) -> u32 {
         self.down & NONE

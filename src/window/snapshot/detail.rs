@@ -4,7 +4,7 @@ use crate::window::badges::{Badge, Badges};
 use crate::window::key::Key;
 use crate::window::lanes::{Lane, LaneId, Opener, Way};
 use crate::window::packed::Line;
-use crate::window::select::{NONE, Selection};
+use crate::window::select::{Selection, Target};
 use crate::window::slices::Slice;
 use crate::window::snapshot::rank::Scale;
 use crate::window::snapshot::times::Times;
@@ -20,6 +20,8 @@ const GROWN_FROM: u64 = 12_500;
 /// Seconds without traffic after which something is gone, and before which something is too young to have grown.
 const GONE_S: i64 = 60;
 const YOUNG_S: i64 = 120;
+/// Lanes of the rows that are shown, beyond which every line of every slice is looked at.
+const PARTS: usize = 1 << 16;
 /// Lines of a slice beyond which single lanes are looked for in it instead of reading it.
 const SEARCH: usize = 64;
 
@@ -68,25 +70,38 @@ struct Draft {
 }
 
 pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale: &Scale, chosen: &[u32]) -> Vec<Row> {
-    let parts = parts(selection, chosen);
+    let places = Places::new(selection, chosen);
     let points = window.slices.all().iter().filter(|slice| times.shows(slice)).count();
     let key = |row: u32| selection.keys().get(row as usize).copied();
     let mut drafts: Vec<Draft> =
         chosen.iter().map(|row| Draft::new(key(*row).unwrap_or(Key::Protocol(0)), points)).collect();
-    for part in &parts {
-        let lane = window.lanes.all().get(part.lane.0 as usize);
-        if let (Some(lane), Some(draft)) = (lane, drafts.get_mut(part.row)) {
-            draft.describe(lane, part.is_down, window);
+    let mut parts = Vec::new();
+    let lanes = selection.targets().iter().zip(0..).zip(window.lanes.all());
+    for ((target, id), lane) in lanes {
+        for (row, is_down) in places.of(*target) {
+            if let Some(draft) = drafts.get_mut(row) {
+                draft.describe(lane, is_down, window);
+            }
+            if parts.len() <= PARTS {
+                parts.push(Part { lane: LaneId(id), row, is_down });
+            }
         }
     }
     let mut point = 0_usize;
     for slice in window.slices.all() {
-        let mut book = |part: &Part, line: &Line| {
-            if let Some(draft) = drafts.get_mut(part.row) {
-                draft.book(part.is_down, scale.apply(line));
+        let mut book = |row: usize, is_down, line: &Line| {
+            if let Some(draft) = drafts.get_mut(row) {
+                draft.book(is_down, scale.apply(line));
             }
         };
-        each(slice, &parts, &mut book);
+        if parts.len() <= PARTS {
+            each(slice, &parts, &mut book);
+        } else {
+            for line in slice.lines() {
+                let target = selection.targets().get(line.lane.0 as usize).copied().unwrap_or(Target::HIDDEN);
+                places.of(target).for_each(|(row, is_down)| book(row, is_down, &line));
+            }
+        }
         let part = SlicePart::new(slice, times, point);
         point = point.saturating_add(usize::from(part.point.is_some()));
         drafts.iter_mut().for_each(|draft| draft.close(&part));
@@ -94,39 +109,40 @@ pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale:
     drafts.into_iter().map(|draft| draft.finish(times)).collect()
 }
 
-/// The lanes of the rows that are shown, in rising order.
-fn parts(selection: &Selection, chosen: &[u32]) -> Vec<Part> {
-    let mut places = vec![u32::MAX; selection.keys().len()];
-    for (row, place) in chosen.iter().zip(0..) {
-        if let Some(entry) = places.get_mut(*row as usize) {
-            *entry = place;
+/// Where each row stands among those that are shown.
+struct Places(Vec<u32>);
+
+impl Places {
+    fn new(selection: &Selection, chosen: &[u32]) -> Self {
+        let mut places = vec![u32::MAX; selection.keys().len()];
+        for (row, place) in chosen.iter().zip(0..) {
+            if let Some(entry) = places.get_mut(*row as usize) {
+                *entry = place;
+            }
         }
+        Self(places)
     }
-    let place = |row: u32| {
-        let place = if row == NONE { None } else { places.get(row as usize).copied() };
-        place.filter(|place| *place != u32::MAX).map(|place| place as usize)
-    };
-    let mut parts = Vec::new();
-    for (target, lane) in selection.targets().iter().zip(0..) {
-        let lane = LaneId(lane);
-        parts.extend(place(target.down()).map(|row| Part { lane, row, is_down: true }));
-        parts.extend(place(target.up()).map(|row| Part { lane, row, is_down: false }));
+
+    /// The places of the rows of a lane, and whether it is down for them.
+    fn of(&self, target: Target) -> impl Iterator<Item = (usize, bool)> {
+        let place = |row: u32| self.0.get(row as usize).copied().filter(|place| *place != u32::MAX);
+        let both = [(place(target.down()), true), (place(target.up()), false)];
+        both.into_iter().filter_map(|(place, is_down)| Some((place? as usize, is_down)))
     }
-    parts
 }
 
 /// Hands out the lines of these lanes: by looking for them when they are few, by reading on when they are many.
-fn each(slice: &Slice, parts: &[Part], book: &mut impl FnMut(&Part, &Line)) {
+fn each(slice: &Slice, parts: &[Part], book: &mut impl FnMut(usize, bool, &Line)) {
     if parts.len().saturating_mul(SEARCH) < slice.len() {
         let found = parts.iter().filter_map(|part| Some((part, slice.of(part.lane)?)));
-        found.for_each(|(part, line)| book(part, &line));
+        found.for_each(|(part, line)| book(part.row, part.is_down, &line));
         return;
     }
     let mut parts = parts.iter().peekable();
     for line in slice.lines() {
         while parts.next_if(|part| part.lane < line.lane).is_some() {}
         while let Some(part) = parts.next_if(|part| part.lane == line.lane) {
-            book(part, &line);
+            book(part.row, part.is_down, &line);
         }
         if parts.peek().is_none() {
             break;
