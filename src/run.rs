@@ -7,6 +7,7 @@
 mod intake;
 mod keep;
 mod live;
+mod outlet;
 mod pipeline;
 mod reader;
 mod replay;

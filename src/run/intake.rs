@@ -108,10 +108,10 @@ impl Intake {
         self.flows.clear();
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         let outlets = &self.outlets;
-        if let Err(TrySendError::Full(_)) = outlets.offer(&outlets.window, Message::Flows(Arc::clone(&batch))) {
+        if let Err(TrySendError::Full(_)) = outlets.offer_flows(&outlets.window, Arc::clone(&batch)) {
             self.passed_over.window = self.passed_over.window.saturating_add(count);
         }
-        match outlets.json.as_ref().map(|json| outlets.offer(json, Message::Flows(Arc::clone(&batch)))) {
+        match outlets.json.as_ref().map(|json| outlets.offer_flows(json, Arc::clone(&batch))) {
             Some(Err(TrySendError::Full(_))) => self.passed_over.json = self.passed_over.json.saturating_add(count),
             Some(Err(TrySendError::Disconnected(_))) => self.unwanted = true,
             Some(Ok(())) | None => {}

@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow};
-use crossbeam_channel::{Receiver, SendError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, SendError, Sender, TrySendError};
 use tokio::sync::{oneshot, watch};
 
 use crate::collector::stats::Health;
@@ -27,6 +27,7 @@ use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
 use crate::run::keep::Aside;
 use crate::run::live::{self, Live};
+use crate::run::outlet::{Batch, Outlet};
 use crate::run::storage::{self, Inlet, Storage};
 use crate::run::{intake, keep, replay, stored};
 use crate::store::templates::Stored;
@@ -34,14 +35,10 @@ use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source as Shown};
 use crate::window::{Snapshot, Span};
 
-/// Batches that may wait for a thread. A batch is what one system call brought, so this is seconds at full speed; what
-/// happens beyond stands at each outlet.
-pub(super) const WAITING_BATCHES: usize = 1024;
-
 /// What flows from a source to the threads.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Message {
-    Flows(Arc<[FlowRecord]>),
+    Flows(Batch),
     Health(Arc<Health>),
     /// The source's clock: real time, or the time of a capture.
     Now(Timestamp),
@@ -54,20 +51,28 @@ pub(super) enum Message {
 /// The sending ends, owned by the source.
 #[derive(Debug)]
 pub(super) struct Outlets {
-    pub(super) window: Sender<Message>,
+    pub(super) window: Outlet,
     pub(super) storage: Option<Inlet>,
-    pub(super) json: Option<Sender<Message>>,
+    pub(super) json: Option<Outlet>,
     /// Whether the source waits for them: a capture can, a network cannot.
     pub(super) patient: bool,
 }
 
 impl Outlets {
     /// Hands a message on as far as the source may wait.
-    pub(super) fn offer(&self, to: &Sender<Message>, message: Message) -> Result<(), TrySendError<Message>> {
+    pub(super) fn offer(&self, to: &Outlet, message: Message) -> Result<(), TrySendError<Message>> {
         if self.patient {
             return to.send(message).map_err(|SendError(message)| TrySendError::Disconnected(message));
         }
         to.try_send(message)
+    }
+
+    /// Hands flows on as far as the source may wait.
+    pub(super) fn offer_flows(&self, to: &Outlet, flows: Arc<[FlowRecord]>) -> Result<(), TrySendError<Message>> {
+        if self.patient {
+            return to.send_flows(flows).map_err(|SendError(message)| TrySendError::Disconnected(message));
+        }
+        to.try_send_flows(flows)
     }
 }
 
@@ -104,8 +109,8 @@ impl Pipeline {
         let patient = matches!(config.source, Source::Replay { .. });
         let waits = patient.then(|| Arc::clone(&stop));
         let source = SourceThread::open(config, database, templates, stop)?;
-        let (window, from_source) = bounded(WAITING_BATCHES);
-        let spans = window.clone();
+        let (window, from_source) = Outlet::new();
+        let spans = window.sender();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
         let storage = match writer {
             Some(writer) => {
@@ -118,8 +123,8 @@ impl Pipeline {
         };
         let json = match config.output {
             Output::Json => {
-                let (sender, receiver) = bounded(WAITING_BATCHES);
-                Some((sender, spawn("json", move || write_json(&receiver))?))
+                let (outlet, receiver) = Outlet::new();
+                Some((outlet, spawn("json", move || write_json(&receiver))?))
             }
             Output::Screen { .. } | Output::Log | Output::Table { .. } => None,
         };

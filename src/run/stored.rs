@@ -54,12 +54,12 @@ impl Stored {
             after = key;
             let latest = flows.last().map_or(from, |flow| flow.received);
             if let Some(json) = &outlets.json
-                && json.send(Message::Flows(flows.as_slice().into())).is_err()
+                && json.send_flows(flows.as_slice().into()).is_err()
             {
                 // The reader of the JSON lines has gone, and with it whoever wanted them.
                 return Ok(());
             }
-            let _ = outlets.window.send(Message::Flows(flows.into()));
+            let _ = outlets.window.send_flows(flows.into());
             let _ = outlets.window.send(Message::Now(latest));
         }
         Ok(())

@@ -475,6 +475,44 @@ fn a_clock_that_jumps_back_makes_no_key_twice() {
     assert_eq!(place.ask::<i64>("SELECT max(id & 1048575) FROM flows"), 29);
 }
 
+/// One statement takes 64 rows, eight or one, and SQLite numbers them.
+#[test]
+fn rows_get_the_keys_that_are_meant_for_them_however_many_follow_each_other() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    let mut expected = Vec::new();
+    let runs = [(0, 1), (1, 64), (2, 65), (2, 200), (-5, 3), (-5, 130), (2, 7), (3, 9), (-7_200_000, 70), (4, 137)];
+    for (round, (moment, count)) in (0_u32..).zip(runs) {
+        let mut received = flows(NOW.plus(moment), round * 1000..round * 1000 + count);
+        for (n, flow) in (0..).zip(&mut received) {
+            if n % 5 == round % 5 {
+                flow.key.src_ip = Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(n)).into();
+            }
+            if n % 7 == 0 {
+                flow.key.dst_ip = Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(n) << 64).into();
+                flow.vlan = 5;
+            }
+        }
+        writer.push(received.clone().into());
+        expected.extend(received);
+        if round % 4 == 3 {
+            writer.flush(NOW, &Health::default()).unwrap();
+        }
+    }
+    writer.close(NOW, &Health::default()).unwrap();
+    expected.sort_by_key(|flow| flow.received);
+    assert_eq!(place.read(), expected);
+    // Of each millisecond from 0 on without a gap.
+    let gaps = "SELECT count(*) FROM (SELECT id >> 20 FROM flows GROUP BY 1 HAVING max(id & 1048575) + 1 <> count(*))";
+    assert_eq!(place.ask::<i64>(gaps), 0);
+    assert_eq!(
+        place.ask::<i64>(
+            "SELECT count(*) FROM details AS d JOIN flows AS f ON f.id = d.id WHERE typeof(f.dst) = 'blob'"
+        ),
+        place.ask::<i64>("SELECT count(*) FROM details")
+    );
+}
+
 #[test]
 fn a_full_millisecond_spills_into_the_next() {
     let place = Place::new();

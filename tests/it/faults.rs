@@ -267,6 +267,29 @@ fn a_database_that_may_not_be_written_is_refused_by_name() {
     assert!(log.contains("flows.db") && log.contains("hint: "), "{log}");
 }
 
+/// In a name space of mounts of its own, in which nothing below the folder can be written, not even by the superuser.
+#[test]
+fn a_read_only_file_system_is_told_and_nothing_on_it_is_touched() {
+    let place = Place::new();
+    let mut collector = place.collector();
+    send(&collector, 1);
+    wait_for_flows(&mut collector, sums(1).2);
+    ends(collector);
+    let script = "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" || exit 77; shift; exec \"$@\"";
+    let mut mounted = Command::new("unshare");
+    mounted.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]).arg(place.folder.path());
+    mounted.arg(env!("CARGO_BIN_EXE_flowglass"));
+    mounted.args(["--no-ui", "--host", "127.0.0.1", "--port", "0", "--db"]).arg(&place.path);
+    let Some(output) = mounted.output().ok().filter(|output| text(&output.stderr).contains("flows.db")) else {
+        println!("skipped: this user may not mount");
+        return;
+    };
+    let log = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.contains("hint: "), "{log}");
+    assert_eq!(stored(&place.path), sums(1));
+}
+
 #[test]
 fn what_is_too_old_is_deleted_and_told() {
     let place = Place::new();
