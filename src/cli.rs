@@ -1,6 +1,8 @@
 //! What was typed: flags, their environment variables and their help. Nothing is checked against the system here.
 
 mod amounts;
+pub mod file;
+pub mod layers;
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,9 +10,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::builder::TypedValueParser as _;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use crate::cli::layers::{Origin, Values};
 use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
 use crate::store::retention::{Age, Retention, Size};
@@ -26,7 +30,8 @@ use crate::store::retention::{Age, Retention, Size};
         flowglass --no-ui --json | jq .    every flow as one line of JSON\n  \
         flowglass --once 30                the top of the next 30 seconds as a plain table\n  \
         flowglass demo                     look at it without a router\n  \
-        flowglass replay capture.pcap      show what a capture holds\n\n\
+        flowglass replay capture.pcap      show what a capture holds\n  \
+        flowglass doctor                   why is it empty, and what is being lost?\n\n\
         Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed while running, 2 wrong usage.",
     args_conflicts_with_subcommands = false,
     subcommand_negates_reqs = true
@@ -38,6 +43,13 @@ pub struct Cli {
     pub collect: CollectArgs,
     #[command(flatten)]
     pub show: ShowArgs,
+    /// Configuration file in the place of /etc/flowglass/flowglass.toml and $XDG_CONFIG_HOME/flowglass/flowglass.toml;
+    /// an empty name reads none
+    #[arg(long = "config", global = true, env = "FLOWGLASS_CONFIG", value_name = "FILE", value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
+    pub config_file: Option<PathBuf>,
+    /// What files, environment and flags say, and where each value is from.
+    #[arg(skip)]
+    pub values: Values,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -46,6 +58,17 @@ pub enum Command {
     Demo,
     /// Show what pcap or pcapng captures of export traffic hold, in a throw-away database unless --db is given
     Replay(ReplayArgs),
+    /// Show every setting, and where it is from
+    Config,
+}
+
+impl Command {
+    /// Whether a broken configuration is in its way.
+    const fn reads_settings(&self) -> bool {
+        match self {
+            Self::Demo | Self::Replay(_) | Self::Config => true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -112,6 +135,9 @@ pub struct CollectArgs {
     /// and the longest prefix wins
     #[arg(long, global = true, env = "FLOWGLASS_SAMPLING", value_delimiter = ',', value_parser = parse_rate, value_name = "[PREFIX=]RATE")]
     pub sampling: Vec<Override>,
+    /// Serve metrics for Prometheus and /healthz over HTTP on this address, for example `127.0.0.1:9255`
+    #[arg(long, global = true, env = "FLOWGLASS_METRICS", value_parser = parse_listen, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// One value of `--sampling`.
@@ -162,8 +188,12 @@ impl Cli {
     /// When there is no place for the database.
     pub fn config(self) -> Result<Config> {
         let buffer = usize::try_from(self.collect.receive_buffer)?.saturating_mul(1 << 20);
+        // Where `--listen` stands in a file, `--port` on the command line still counts.
+        let is_overruled = ["host", "port"].iter().any(|key| self.values.outranks(key, "listen"));
         let addresses = match self.collect.listen {
-            none if none.is_empty() => vec![SocketAddr::new(self.collect.host, self.collect.port)],
+            unused if unused.is_empty() || is_overruled => {
+                vec![SocketAddr::new(self.collect.host, self.collect.port)]
+            }
             some => some,
         };
         let listen = Listen { addresses, allowed: self.collect.allow, buffer };
@@ -174,11 +204,14 @@ impl Cli {
                 Source::Demo(Listen { addresses: vec![loopback], allowed: Vec::new(), buffer })
             }
             Some(Command::Replay(args)) => Source::Replay { files: args.files, speed: args.speed.factor() },
-            None if self.collect.enabled => Source::Live(listen),
-            None => Source::Stored,
+            None | Some(Command::Config) if self.collect.enabled => Source::Live(listen),
+            None | Some(Command::Config) => Source::Stored,
         };
+        // The database of the service is no place for a demonstration.
+        let is_shared = self.values.iter().any(|value| value.key == "db" && matches!(value.origin, Origin::File(_)));
         let database = match (self.collect.db, &source) {
             _ if self.collect.no_db => None,
+            (_, Source::Demo(_) | Source::Replay { .. }) if is_shared => Some(Database::ThrowAway),
             (Some(path), _) => Some(Database::File(path)),
             (None, Source::Demo(_) | Source::Replay { .. }) => Some(Database::ThrowAway),
             (None, Source::Live(_) | Source::Stored) => Some(Database::File(config::default_database()?)),
@@ -207,6 +240,7 @@ impl Cli {
             flush_interval: self.collect.flush_interval,
             retention,
             overrides: overrides(&self.collect.sampling),
+            metrics: self.collect.metrics,
             log: self.show.log,
         })
     }

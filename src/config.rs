@@ -26,6 +26,8 @@ pub struct Config {
     /// Sampling rates that the operator knows better than the exporters.
     pub overrides: Overrides,
     pub retention: Retention,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
     pub log: tracing::level_filters::LevelFilter,
 }
 

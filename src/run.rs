@@ -25,7 +25,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::config::{self, Config, Database, Output};
 use crate::flow::Timestamp;
 use crate::report;
@@ -35,6 +35,9 @@ use crate::window::Span;
 
 /// Runs what was typed and turns the result into an exit code: 0 done, 1 failed while running, 2 wrong usage.
 pub fn main(cli: Cli) -> ExitCode {
+    if matches!(cli.command, Some(Command::Config)) {
+        return exit(cli.values.write(&mut stdout().lock()));
+    }
     let checked = cli.config().and_then(|config| {
         if config.has_screen() {
             config::check_terminal()?;
@@ -45,7 +48,11 @@ pub fn main(cli: Cli) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
     };
-    match run(config) {
+    exit(run(config))
+}
+
+fn exit(done: Result<()>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
@@ -180,7 +187,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
-fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+/// Says what went wrong.
+pub fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
     // When stderr is gone there is nobody left to tell.
     let _ = writeln!(stderr(), "flowglass: {error:#}");
     ExitCode::from(code)

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking and tells on stdout"
 )]
 
+mod config;
 mod conformance;
 mod corpus;
 mod docs;

@@ -35,9 +35,14 @@ pub(crate) fn command() -> Command {
         "NO_COLOR",
         "FLOWGLASS_RETENTION",
         "FLOWGLASS_MAX_SIZE",
+        "FLOWGLASS_METRICS",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
     ] {
         command.env_remove(name);
     }
+    // The settings of whoever runs the tests are none of theirs.
+    command.env("FLOWGLASS_CONFIG", "");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -130,7 +135,7 @@ pub(crate) fn fixture(case: &str) -> PathBuf {
     package().join("fixtures").join(case).join("capture.pcap")
 }
 
-fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     command().args(args).output().unwrap()
 }
 

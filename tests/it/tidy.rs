@@ -47,9 +47,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde", &["report"]),
     ("serde_json", &["report"]),
     ("socket2", &["receive"]),
-    ("strsim", &["filter"]),
+    ("strsim", &["filter", "cli"]),
     ("tempfile", &["run"]),
     ("tokio", &["run", "tui.rs"]),
+    ("toml", &["cli"]),
     ("tracing", &["run", "config", "cli"]),
     ("tracing_subscriber", &["run"]),
 ];
