@@ -4,6 +4,7 @@
 //! (`pipeline`); the end of a run is the channels closing from left to right: the source stops, what it sent is
 //! drained, the last batch is written.
 
+mod http;
 mod intake;
 mod keep;
 mod live;
@@ -12,6 +13,7 @@ mod reader;
 mod replay;
 mod storage;
 mod stored;
+mod vital;
 
 use std::io::{self, IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
@@ -70,7 +72,11 @@ fn run(config: Config) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are taken over before anything is opened, so that none of them costs a flow.
     let signals = runtime.block_on(async { Signals::new() })?;
+    let metrics = config.metrics.map(http::Server::bind).transpose()?;
     let mut pipeline = Pipeline::start(&config, database, Arc::clone(&stop))?;
+    if let Some(metrics) = metrics {
+        runtime.spawn(metrics.serve(pipeline.vital()));
+    }
     let waited = runtime.block_on(wait(&config, &mut pipeline, signals));
     stop.store(true, Ordering::Relaxed);
     let outcome = pipeline.finish()?;

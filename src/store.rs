@@ -50,6 +50,7 @@ pub mod schema;
 pub mod sql;
 pub mod templates;
 pub mod top;
+pub mod troubles;
 pub mod writer;
 
 use std::fmt;

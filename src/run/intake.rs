@@ -25,6 +25,7 @@ use crate::run::keep::{self, Keeper};
 use crate::run::now;
 use crate::run::pipeline::{Message, Outlets, reachable};
 use crate::run::reader::{Batch, Readers};
+use crate::run::vital::Beat;
 use crate::store::templates::Stored;
 use crate::tui::app::Source;
 
@@ -130,6 +131,7 @@ impl Intake {
         self.collector.tick(now);
         let health = self.accounts(sockets());
         self.warned.look(now, &health);
+        self.outlets.beats.send_replace(Beat::new(Arc::clone(&health)));
         // When the window is behind, the next account tells it as much.
         let _ = self.outlets.offer(&self.outlets.window, Message::Health(Arc::clone(&health)));
         let _ = self.outlets.offer(&self.outlets.window, Message::Now(now));
@@ -146,6 +148,7 @@ impl Intake {
     /// Tells everybody the time and the accounts for the last time, whatever it takes.
     pub(super) fn account(&mut self, now: Timestamp, sockets: Vec<SocketStats>) {
         let health = self.accounts(sockets);
+        self.outlets.beats.send_replace(Beat::new(Arc::clone(&health)));
         let _ = self.outlets.window.send(Message::Health(Arc::clone(&health)));
         let _ = self.outlets.window.send(Message::Now(now));
         self.store(health);

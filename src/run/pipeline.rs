@@ -28,7 +28,8 @@ use crate::report;
 use crate::run::keep::Aside;
 use crate::run::live::{self, Live};
 use crate::run::storage::{self, Inlet, Storage};
-use crate::run::{intake, keep, replay, stored};
+use crate::run::vital::{Beat, Vital};
+use crate::run::{intake, keep, now, replay, stored};
 use crate::store::templates::Stored;
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source as Shown};
@@ -57,6 +58,8 @@ pub(super) struct Outlets {
     pub(super) window: Sender<Message>,
     pub(super) storage: Option<Inlet>,
     pub(super) json: Option<Sender<Message>>,
+    /// Signs of life and the accounts, for whoever asks from outside.
+    pub(super) beats: watch::Sender<Beat>,
     /// Whether the source waits for them: a capture can, a network cannot.
     pub(super) patient: bool,
 }
@@ -80,6 +83,7 @@ pub(super) struct Pipeline {
     json: Option<JoinHandle<Result<()>>>,
     feeds: watch::Receiver<Feed>,
     spans: Sender<Message>,
+    vital: Vital,
 }
 
 /// What a run leaves behind.
@@ -102,10 +106,13 @@ impl Pipeline {
         let templates = writer.as_ref().map(keep::stored).unwrap_or_default();
         let patient = matches!(config.source, Source::Replay { .. });
         let waits = patient.then(|| Arc::clone(&stop));
-        let source = SourceThread::open(config, database, templates, stop)?;
+        let source = SourceThread::open(config, database.clone(), templates, stop)?;
         let (window, from_source) = bounded(WAITING_BATCHES);
         let spans = window.clone();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
+        let (beats, beat) = watch::channel(Beat::new(Arc::default()));
+        let storage = writer.is_some().then(|| storage_stats.clone());
+        let vital = Vital { beats: beat, storage, database, started: now() };
         let storage = match writer {
             Some(writer) => {
                 let aside = Arc::<Aside>::default();
@@ -124,7 +131,7 @@ impl Pipeline {
         };
         let (storage_outlet, storage) = storage.unzip();
         let (json_outlet, json) = json.unzip();
-        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, patient };
+        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, patient };
         let live = Live::new(source.shown(), source.notice(), span(config), storage_stats);
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
@@ -136,7 +143,11 @@ impl Pipeline {
             let _ = sign.send(());
             result
         })?;
-        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans })
+        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans, vital })
+    }
+
+    pub(super) fn vital(&self) -> Vital {
+        self.vital.clone()
     }
 
     pub(super) fn feeds(&self) -> watch::Receiver<Feed> {

@@ -25,7 +25,7 @@ use crate::store::retention::Retention;
 pub use crate::store::rollup::Limits;
 use crate::store::row::Insert;
 use crate::store::templates::{self, Stored};
-use crate::store::{Action, Error, exporter_names};
+use crate::store::{Action, Error, exporter_names, troubles};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -304,6 +304,7 @@ impl Writer {
         let transaction = self.database.connection_mut().transaction_with_behavior(TransactionBehavior::Immediate)?;
         let run = accounts::save_run(&transaction, self.run, (now, ended), health, lost)?;
         accounts::save_exporters(&transaction, run, &health.exporters)?;
+        troubles::save(&transaction, run, now, health, lost)?;
         self.names.save(&transaction, run, &health.names)?;
         if let Some(known) = self.templates.as_ref().filter(|_| !self.templates_written) {
             templates::save(&transaction, known)?;

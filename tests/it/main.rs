@@ -14,6 +14,7 @@ mod docs;
 mod faults;
 mod golden;
 mod listening;
+mod metrics;
 mod program;
 mod pty;
 mod support;
