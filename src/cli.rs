@@ -58,15 +58,34 @@ pub enum Command {
     Demo,
     /// Show what pcap or pcapng captures of export traffic hold, in a throw-away database unless --db is given
     Replay(ReplayArgs),
+    /// Why is it empty, and what is being lost? Each finding with the command that mends it; exit code 1 for warnings, 2
+    /// for what is critical
+    Doctor(DoctorArgs),
     /// Show every setting, and where it is from
     Config,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// How the findings are written
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub format: Format,
+    /// How long to listen on other usual ports when nothing arrives
+    #[arg(long, default_value = "3s", value_parser = parse_wait, value_name = "TIME")]
+    pub wait: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
 }
 
 impl Command {
     /// Whether a broken configuration is in its way.
     const fn reads_settings(&self) -> bool {
         match self {
-            Self::Demo | Self::Replay(_) | Self::Config => true,
+            Self::Demo | Self::Replay(_) | Self::Doctor(_) | Self::Config => true,
         }
     }
 }
@@ -197,15 +216,15 @@ impl Cli {
             some => some,
         };
         let listen = Listen { addresses, allowed: self.collect.allow, buffer };
-        let source = match self.command {
+        let source = match &self.command {
             // A free port, so that a demonstration disturbs no collector and no collector disturbs it.
             Some(Command::Demo) => {
                 let loopback = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
                 Source::Demo(Listen { addresses: vec![loopback], allowed: Vec::new(), buffer })
             }
-            Some(Command::Replay(args)) => Source::Replay { files: args.files, speed: args.speed.factor() },
-            None | Some(Command::Config) if self.collect.enabled => Source::Live(listen),
-            None | Some(Command::Config) => Source::Stored,
+            Some(Command::Replay(args)) => Source::Replay { files: args.files.clone(), speed: args.speed.factor() },
+            _ if self.collect.enabled => Source::Live(listen),
+            _ => Source::Stored,
         };
         // The database of the service is no place for a demonstration.
         let is_shared = self.values.iter().any(|value| value.key == "db" && matches!(value.origin, Origin::File(_)));
@@ -223,7 +242,9 @@ impl Cli {
                 Retention { age: self.collect.retention, size: self.collect.max_size }
             }
         };
+        let is_question = matches!(self.command, Some(Command::Doctor(_) | Command::Config));
         let output = match self.show {
+            _ if is_question => Output::Log,
             ShowArgs { json: true, .. } => Output::Json,
             ShowArgs { once: Some(seconds), rows, .. } => Output::Table { seconds: Some(seconds), rows },
             // A capture that nobody watches ends with what it held.
@@ -307,6 +328,11 @@ fn overrides(rates: &[Override]) -> Overrides {
         let prefixes = prefix.map_or_else(|| all().to_vec(), |prefix| vec![prefix]);
         prefixes.into_iter().map(move |prefix| (prefix, rate))
     }))
+}
+
+fn parse_wait(text: &str) -> Result<Duration, String> {
+    let wait = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if wait <= Duration::from_secs(3600) { Ok(wait) } else { Err("must be an hour at most".to_owned()) }
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

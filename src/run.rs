@@ -4,6 +4,7 @@
 //! (`pipeline`); the end of a run is the channels closing from left to right: the source stops, what it sent is
 //! drained, the last batch is written.
 
+mod examine;
 mod http;
 mod intake;
 mod keep;
@@ -40,6 +41,10 @@ pub fn main(cli: Cli) -> ExitCode {
     if matches!(cli.command, Some(Command::Config)) {
         return exit(cli.values.write(&mut stdout().lock()));
     }
+    let question = match &cli.command {
+        Some(Command::Doctor(args)) => Some(args.clone()),
+        _ => None,
+    };
     let checked = cli.config().and_then(|config| {
         if config.has_screen() {
             config::check_terminal()?;
@@ -50,12 +55,19 @@ pub fn main(cli: Cli) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
     };
-    exit(run(config))
+    match question {
+        Some(args) => told(examine::doctor(&config, &args)),
+        None => exit(run(config)),
+    }
 }
 
 fn exit(done: Result<()>) -> ExitCode {
+    told(done.map(|()| ExitCode::SUCCESS))
+}
+
+fn told(done: Result<ExitCode>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
     }

@@ -190,6 +190,26 @@ fn inspect(path: &Path) -> Result<(), Error> {
     Err(Error::NotADatabase { path: path.to_owned() })
 }
 
+/// Octets of a database on disk, its write-ahead log included.
+pub fn size(file: &Path) -> u64 {
+    files::size(file)
+}
+
+/// The file beside a database that its collector locks.
+pub fn lock_name(file: &Path) -> PathBuf {
+    files::lock_name(file)
+}
+
+/// The index of a database's write-ahead log, in which SQLite's own locks are.
+pub fn log_index(file: &Path) -> PathBuf {
+    files::index(file)
+}
+
+/// The damaged databases that were set aside.
+pub fn set_aside(file: &Path) -> Vec<PathBuf> {
+    files::damaged(file)
+}
+
 /// The first octets of every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 

@@ -58,6 +58,15 @@ impl History {
         newest.map(|key| key.map(RowKey)).map_err(|source| self.failed(source))
     }
 
+    /// The key of the oldest flow, `None` when there is none.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn oldest(&self) -> Result<Option<RowKey>, Error> {
+        let oldest = self.connection.query_row("SELECT min(id) FROM flows", (), |row| row.get::<_, Option<i64>>(0));
+        oldest.map(|key| key.map(RowKey)).map_err(|source| self.failed(source))
+    }
+
     /// Appends at most `limit` flows that follow `after`, in the order of their keys, and returns the last one's key:
     /// the `after` of the next call. `None` when nothing followed.
     ///

@@ -36,9 +36,12 @@ pub struct Options {
     pub rollups: Limits,
 }
 
+/// Flows that may wait unless told otherwise.
+pub const DEFAULT_BUFFER: usize = 2_000_000;
+
 impl Default for Options {
     fn default() -> Self {
-        Self { buffer_flows: 2_000_000, retention: Retention::default(), rollups: Limits::default() }
+        Self { buffer_flows: DEFAULT_BUFFER, retention: Retention::default(), rollups: Limits::default() }
     }
 }
 

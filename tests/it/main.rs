@@ -11,6 +11,7 @@ mod config;
 mod conformance;
 mod corpus;
 mod docs;
+mod doctor;
 mod faults;
 mod golden;
 mod listening;

@@ -56,7 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("sd_notify", &["run/service"]),
     ("serde", &["report", "doctor"]),
-    ("serde_json", &["report", "doctor"]),
+    ("serde_json", &["report", "run/examine"]),
     ("socket2", &["receive"]),
     ("strsim", &["filter", "cli"]),
     ("tempfile", &["run"]),
