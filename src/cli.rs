@@ -61,8 +61,17 @@ pub enum Command {
     /// Why is it empty, and what is being lost? Each finding with the command that mends it; exit code 1 for warnings, 2
     /// for what is critical
     Doctor(DoctorArgs),
+    /// Whether the database is whole: its pages, its roll-ups against every flow, and the times without a collector
+    Check,
     /// Show every setting, and where it is from
     Config,
+    /// Write what a shell needs to complete this command line
+    Completions { shell: clap_complete::Shell },
+    /// Write the page of the manual, or with a folder one for each command
+    Man {
+        #[arg(value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -85,7 +94,8 @@ impl Command {
     /// Whether a broken configuration is in its way.
     const fn reads_settings(&self) -> bool {
         match self {
-            Self::Demo | Self::Replay(_) | Self::Doctor(_) | Self::Config => true,
+            Self::Demo | Self::Replay(_) | Self::Doctor(_) | Self::Check | Self::Config => true,
+            Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
 }
@@ -242,7 +252,7 @@ impl Cli {
                 Retention { age: self.collect.retention, size: self.collect.max_size }
             }
         };
-        let is_question = matches!(self.command, Some(Command::Doctor(_) | Command::Config));
+        let is_question = !matches!(self.command, None | Some(Command::Demo | Command::Replay(_)));
         let output = match self.show {
             _ if is_question => Output::Log,
             ShowArgs { json: true, .. } => Output::Json,

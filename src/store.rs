@@ -35,6 +35,7 @@
 
 mod accounts;
 pub mod blocks;
+pub mod check;
 mod database;
 mod exporter_names;
 mod files;

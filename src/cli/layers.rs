@@ -127,6 +127,12 @@ impl Values {
         rank(other) < rank(one)
     }
 
+    /// The keys whose values are other ones.
+    pub fn changed_from(&self, before: &Self) -> impl Iterator<Item = &'static str> {
+        let pairs = self.0.iter().zip(&before.0);
+        pairs.filter(|(new, old)| new.texts != old.texts).map(|(new, _)| new.key)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Value> {
         self.0.iter()
     }

@@ -23,6 +23,7 @@ use crate::doctor::{self, Collector, Facts, Finding, Lag};
 use crate::flow::{FlowRecord, Timestamp};
 use crate::run::now;
 use crate::run::pipeline::reachable;
+use crate::run::storage::told;
 use crate::store::history::{History, Run};
 use crate::store::retention::{Age, Space};
 use crate::store::{self, RowKey, writer};
@@ -34,6 +35,8 @@ const GAP_MS: i64 = 30_000;
 /// Newest flows that say how late an exporter reports.
 const FLOWS: usize = 5_000;
 const FLOWS_MS: i64 = 600_000;
+
+const _: () = assert!(writer::DEFAULT_BUFFER == 2_000_000, "the doctor says 2 million");
 
 /// Prints the findings, and says by its exit code how bad the worst one is.
 ///
@@ -227,5 +230,45 @@ fn gaps(runs: &[Run]) -> Vec<(Timestamp, Timestamp)> {
     between.filter(|(from, to)| GAP_MS < to.since(*from)).collect()
 }
 
-/// How many flows may wait by default, for messages that say so.
-const _: () = assert!(writer::DEFAULT_BUFFER == 2_000_000, "the doctor says 2 million");
+/// `flowglass check`: whether the database is whole.
+///
+/// # Errors
+/// When it cannot be read, or stdout fails.
+pub(super) fn check(config: &Config) -> Result<ExitCode> {
+    let Some(Database::File(path)) = &config.database else { anyhow::bail!("there is no database to check") };
+    let history = History::open(path).map_err(|error| told(&error))?;
+    let checked = history.check().map_err(|error| told(&error))?;
+    let mut out = stdout().lock();
+    for fault in &checked.faults {
+        writeln!(out, "damaged: {}", plain(fault))?;
+    }
+    for difference in &checked.differing {
+        let hour =
+            jiff::Timestamp::from_millisecond(difference.hour.0).map(|hour| hour.to_string()).unwrap_or_default();
+        let (raw, rolled) = (difference.raw, difference.rolled);
+        writeln!(
+            out,
+            "differs: the hour from {hour} has {} bytes, {} packets and {} flows, and its roll-ups {}, {} and {}",
+            raw.counts.bytes, raw.counts.packets, raw.flows, rolled.counts.bytes, rolled.counts.packets, rolled.flows
+        )?;
+    }
+    if 0 < checked.orphans {
+        writeln!(out, "left over: {} details without a flow", checked.orphans)?;
+    }
+    for (from, to) in gaps(&history.runs(RUNS).map_err(|error| told(&error))?) {
+        let at = |time: Timestamp| {
+            jiff::Timestamp::from_millisecond(time.0).map(|at| format!("{at:.0}")).unwrap_or_default()
+        };
+        writeln!(out, "gap: nobody collected from {} to {}", at(from), at(to))?;
+    }
+    let verdict = if checked.is_sound() { "sound" } else { "not sound" };
+    writeln!(
+        out,
+        "{verdict}: {} flows, {} hours of roll-ups compared, {} flows not rolled up yet; {}",
+        checked.flows,
+        checked.hours,
+        checked.behind,
+        path.display()
+    )?;
+    Ok(ExitCode::from(u8::from(!checked.is_sound())))
+}

@@ -25,8 +25,10 @@ impl Log {
         let builder = Lines::builder().with_env_filter(filter(level)).with_writer(stderr);
         let plain = builder.with_ansi(stderr().is_terminal()).with_target(false);
         if goes_to_journal() {
-            let builder = plain.event_format(Journal(Format::default().with_target(false).without_time()));
-            let builder = builder.with_ansi(false).with_filter_reloading();
+            let builder = plain.event_format(Journal(
+                Format::default().with_target(false).with_level(false).with_ansi(false).without_time(),
+            ));
+            let builder = builder.with_filter_reloading();
             let handle = builder.reload_handle();
             // A second call in one process keeps the first subscriber, which is as good.
             let _ = tracing::subscriber::set_global_default(builder.finish());

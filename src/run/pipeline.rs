@@ -22,9 +22,10 @@ use tokio::sync::{oneshot, watch};
 
 use crate::collector::stats::Health;
 use crate::collector::{Collector, Limits};
-use crate::config::{Config, Output, Source};
+use crate::config::{Adjustable, Config, Output, Source};
 use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
+use crate::run::confine::confine;
 use crate::run::keep::Aside;
 use crate::run::live::{self, Live};
 use crate::run::storage::{self, Inlet, Storage};
@@ -84,6 +85,7 @@ pub(super) struct Pipeline {
     feeds: watch::Receiver<Feed>,
     spans: Sender<Message>,
     vital: Vital,
+    settings: watch::Sender<Adjustable>,
 }
 
 /// What a run leaves behind.
@@ -106,7 +108,11 @@ impl Pipeline {
         let templates = writer.as_ref().map(keep::stored).unwrap_or_default();
         let patient = matches!(config.source, Source::Replay { .. });
         let waits = patient.then(|| Arc::clone(&stop));
-        let source = SourceThread::open(config, database.clone(), templates, stop)?;
+        let (settings, adjustable) = watch::channel(config.adjustable());
+        let source = SourceThread::open(config, database.clone(), adjustable.clone(), templates, stop)?;
+        if matches!(config.output, Output::Log | Output::Json) {
+            confine(database.as_deref().filter(|_| writer.is_some()));
+        }
         let (window, from_source) = bounded(WAITING_BATCHES);
         let spans = window.clone();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
@@ -117,7 +123,7 @@ impl Pipeline {
             Some(writer) => {
                 let aside = Arc::<Aside>::default();
                 let inlet = Inlet::new(writer.queue(), Arc::clone(&aside), waits);
-                let storage = Storage::new(writer, aside, config.flush_interval, stats);
+                let storage = Storage::new(writer, aside, adjustable, stats);
                 Some((inlet, spawn("storage", move || storage.run())?))
             }
             None => None,
@@ -143,7 +149,12 @@ impl Pipeline {
             let _ = sign.send(());
             result
         })?;
-        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans, vital })
+        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans, vital, settings })
+    }
+
+    /// Hands other settings to the threads.
+    pub(super) fn adjust(&self, settings: Adjustable) {
+        self.settings.send_replace(settings);
     }
 
     pub(super) fn vital(&self) -> Vital {
@@ -206,10 +217,18 @@ enum SourceThread {
 }
 
 impl SourceThread {
-    fn open(config: &Config, database: Option<PathBuf>, templates: Stored, stop: Arc<AtomicBool>) -> Result<Self> {
+    fn open(
+        config: &Config,
+        database: Option<PathBuf>,
+        settings: watch::Receiver<Adjustable>,
+        templates: Stored,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self> {
         match &config.source {
-            Source::Live(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(listen, false, templates, stop)?))),
-            Source::Demo(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(listen, true, templates, stop)?))),
+            Source::Live(listen) | Source::Demo(listen) => {
+                let is_demo = matches!(config.source, Source::Demo(_));
+                Ok(Self::Live(Box::new(intake::Sockets::open(listen, is_demo, settings, templates, stop)?)))
+            }
             Source::Replay { files, speed } => {
                 let progress = !config.has_screen();
                 Ok(Self::Replay(replay::Replay::open(files.clone(), *speed, progress, stop)?))

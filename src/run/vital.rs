@@ -59,6 +59,16 @@ impl Vital {
         self.stuck().or_else(|| failing.map(|error| format!("flows cannot be stored: {error}")))
     }
 
+    /// One line of what it does.
+    pub(super) fn status(&self) -> String {
+        if let Some(ailment) = self.ailment() {
+            return ailment;
+        }
+        let health = Arc::clone(&self.beats.borrow().health);
+        let (flows, exporters) = (health.totals.flows, health.exporters.len());
+        format!("{flows} flows of {exporters} exporters in {} datagrams", health.totals.datagrams)
+    }
+
     pub(super) fn metrics(&self) -> metrics::Facts {
         metrics::Facts {
             health: Arc::clone(&self.beats.borrow().health),

@@ -16,6 +16,7 @@ use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Identity};
 pub use crate::store::accounts::{Account, Run, RunId};
 use crate::store::blocks::{self, Needs};
+use crate::store::check::{self, Checked};
 use crate::store::top::{self, Dimension, Order, Top};
 use crate::store::troubles::{self, Trouble};
 use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, inspect, row, schema, templates};
@@ -102,6 +103,14 @@ impl History {
     /// When SQLite cannot read.
     pub fn runs(&self, limit: usize) -> Result<Vec<Run>, Error> {
         accounts::runs(&self.connection, limit).map_err(|source| self.failed(source))
+    }
+
+    /// Whether the file is whole. It reads all of it.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn check(&self) -> Result<Checked, Error> {
+        self.at_once(check::check)
     }
 
     /// What went wrong, by its kind.

@@ -135,6 +135,12 @@ impl Writer {
         })
     }
 
+    /// Keeps more or less from now on.
+    pub fn retain(&mut self, retention: Retention) {
+        self.retention = retention;
+        self.pruner.limit(self.database.file(), retention);
+    }
+
     /// What waits to be written; a source puts its batches there.
     pub fn queue(&self) -> Arc<Queue> {
         Arc::clone(&self.queue)

@@ -10,6 +10,7 @@
 mod config;
 mod conformance;
 mod corpus;
+mod day;
 mod docs;
 mod doctor;
 mod faults;
@@ -18,5 +19,6 @@ mod listening;
 mod metrics;
 mod program;
 mod pty;
+mod service;
 mod support;
 mod tidy;

@@ -33,7 +33,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("anyhow", &["config", "cli", "run"]),
     ("bytes", &["run/http"]),
     ("clap", &["cli", "main", "run/manual"]),
-    ("clap_complete", &["run/manual"]),
+    ("clap_complete", &["cli", "run/manual"]),
     ("clap_mangen", &["run/manual"]),
     ("crossbeam_channel", &["run"]),
     ("crossterm", &["tui.rs", "tui/terminal"]),
