@@ -89,3 +89,14 @@ fn only_so_many_exporters_have_series_and_the_first_ones_stay() {
     assert!(text.contains("flowglass_exporters_without_series 3\n"));
     assert!(text.contains("domain=\"0\"") && !text.contains(&format!("domain=\"{}\"", many - 1)));
 }
+
+/// A new account of exporters is a new metric. What it says of itself is of another kind, and three are labels.
+#[test]
+fn every_account_of_an_exporter_has_a_series() {
+    let stats = format!("{:#?}", exporter(0));
+    let is_field = |line: &&str| line.starts_with("    ") && !line.starts_with("     ") && line.contains(": ");
+    let fields = stats.lines().filter(is_field).count();
+    let text = text(&facts(1)).unwrap();
+    let families = text.lines().filter(|line| line.starts_with("# TYPE flowglass_exporter_")).count();
+    assert_eq!(families, fields - 4, "{stats}");
+}
