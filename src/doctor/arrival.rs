@@ -17,6 +17,8 @@ pub(super) fn listening(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     let own = facts.collector.pid();
     let is_ours = |listener: &&Listener| match (&listener.process, own) {
+        // The service manager keeps the port for the collector (`flowglass.socket`).
+        (Some((1, _)), _) => true,
         (Some((pid, _)), Some(own)) => *pid == own,
         // Whose it is, nobody says: it is ours if ours should be there.
         (None, Some(_)) => true,

@@ -59,6 +59,20 @@ fn the_worst_stands_first() {
 }
 
 #[test]
+fn a_port_is_taken_by_others_and_not_by_the_service_manager() {
+    let mut facts = running();
+    let listener =
+        |pid, name: &str| Listener { address: "[::]:2055".parse().unwrap(), process: Some((pid, name.to_owned())) };
+    facts.listeners = vec![listener(7, "flowglass"), listener(1, "systemd")];
+    assert_eq!(examine(&facts), []);
+    facts.listeners.push(listener(99, "nfcapd"));
+    let [finding] = examine(&facts).try_into().unwrap();
+    assert_eq!(finding.what, "UDP port 2055 is taken by nfcapd, process 99");
+    facts.listeners = vec![listener(99, "flowglass")];
+    assert_eq!(ids(&facts), ["second-collector"]);
+}
+
+#[test]
 fn a_capped_buffer_is_a_note_until_it_overruns() {
     let mut facts = running();
     facts.sockets[0].buffer = 425_984;

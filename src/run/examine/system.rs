@@ -44,15 +44,17 @@ fn address_of(hex: &str) -> Option<IpAddr> {
     address.or_else(|_| long()).ok().map(|address| address.to_canonical())
 }
 
-/// The process that has a socket open, as far as this one may look.
+/// The process that has a socket open, as far as this one may look. A service manager that holds it for another one is
+/// named only when there is no other.
 fn owner(inode: u64) -> Option<u32> {
     let wanted = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers.into_iter().find(|pid: &u32| {
+    let has = |pid: &u32| {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
         open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link.as_os_str() == wanted.as_str())
-    })
+    };
+    numbers.filter(has).max()
 }
 
 /// What a process is called.
