@@ -118,8 +118,8 @@ fn gather(config: &Config, wait: Duration) -> Facts {
     let mut facts = Facts { now: now(), listen, kernel: before, ..Facts::default() };
     facts.reachable = facts.listen.iter().copied().flat_map(reachable).collect();
     facts.database.path.clone_from(&path);
-    database(&mut facts, config, &path);
-    facts.listeners = system::listeners(&ports(&facts));
+    let holder = database(&mut facts, config, &path);
+    facts.listeners = system::listeners(&ports(&facts), holder);
     let is_silent = facts.totals.datagrams == 0 && matches!(facts.collector, Collector::Running { .. });
     if is_silent && !wait.is_zero() {
         let taken: Vec<_> = facts.ports_in_use();
@@ -147,8 +147,8 @@ fn ports(facts: &Facts) -> Vec<u16> {
     own.chain(strays::USUAL.iter().copied()).collect()
 }
 
-/// What the files and the database say.
-fn database(facts: &mut Facts, config: &Config, path: &Path) {
+/// What the files and the database say; the process that collects into it.
+fn database(facts: &mut Facts, config: &Config, path: &Path) -> Option<u32> {
     let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let holder = system::holder(&file);
     facts.database.set_aside = store::set_aside(&file);
@@ -185,6 +185,7 @@ fn database(facts: &mut Facts, config: &Config, path: &Path) {
         (facts.sockets, facts.troubles, facts.missing) = (Vec::new(), Vec::new(), Vec::new());
     }
     facts.gaps = gaps(&runs);
+    holder
 }
 
 /// Reads the accounts of the newest run.

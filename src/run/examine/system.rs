@@ -13,12 +13,14 @@ use crate::store;
 /// The octet of the write-ahead log's index that its writer locks (sqlite.org/walformat.html).
 const WRITE_LOCK: u64 = 120;
 
-/// The UDP sockets on some ports.
-pub(super) fn listeners(ports: &[u16]) -> Vec<Listener> {
+/// The UDP sockets on some ports; one that `own` has open with others is its own.
+pub(super) fn listeners(ports: &[u16], own: Option<u32>) -> Vec<Listener> {
     let read = |name: &str| fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default();
     let sockets: Vec<_> = sockets(&read("udp")).chain(sockets(&read("udp6"))).collect();
     let wanted = sockets.into_iter().filter(|(address, _)| ports.contains(&address.port()));
-    wanted.map(|(address, inode)| Listener { address, process: owner(inode).map(|pid| (pid, name(pid))) }).collect()
+    wanted
+        .map(|(address, inode)| Listener { address, process: owner(inode, own).map(|pid| (pid, name(pid))) })
+        .collect()
 }
 
 /// Local address and inode of each line of `/proc/net/udp` or `udp6`.
@@ -44,9 +46,9 @@ fn address_of(hex: &str) -> Option<IpAddr> {
     address.or_else(|_| long()).ok().map(|address| address.to_canonical())
 }
 
-/// The process that has a socket open, as far as this one may look. A service manager that holds it for another one is
-/// named only when there is no other.
-fn owner(inode: u64) -> Option<u32> {
+/// The process that has a socket open, as far as this one may look. Others may have it open as well: the service manager
+/// that made it, and what it has just forked. The manager is named only when there is no other.
+fn owner(inode: u64, own: Option<u32>) -> Option<u32> {
     let wanted = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -54,7 +56,8 @@ fn owner(inode: u64) -> Option<u32> {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
         open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link.as_os_str() == wanted.as_str())
     };
-    numbers.filter(has).max()
+    let order = |pid: &u32| (Some(*pid) != own, *pid == 1, *pid);
+    numbers.filter(has).min_by_key(order)
 }
 
 /// What a process is called.
@@ -170,7 +173,7 @@ mod tests {
     fn a_socket_of_this_process_is_known_as_its_own() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
-        let found = listeners(&[address.port()]);
+        let found = listeners(&[address.port()], None);
         let own = found.iter().find(|listener| listener.address == address).unwrap();
         assert_eq!(own.process.as_ref().map(|(pid, _)| *pid), Some(std::process::id()));
     }
