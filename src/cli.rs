@@ -1,6 +1,8 @@
 //! What was typed: flags, their environment variables and their help. Nothing is checked against the system here.
 
 mod amounts;
+pub mod file;
+pub mod layers;
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,9 +10,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::builder::TypedValueParser as _;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use crate::cli::layers::{Origin, Values};
 use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
 use crate::store::retention::{Age, Retention, Size};
@@ -26,7 +30,8 @@ use crate::store::retention::{Age, Retention, Size};
         flowglass --no-ui --json | jq .    every flow as one line of JSON\n  \
         flowglass --once 30                the top of the next 30 seconds as a plain table\n  \
         flowglass demo                     look at it without a router\n  \
-        flowglass replay capture.pcap      show what a capture holds\n\n\
+        flowglass replay capture.pcap      show what a capture holds\n  \
+        flowglass doctor                   why is it empty, and what is being lost?\n\n\
         Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed while running, 2 wrong usage.",
     args_conflicts_with_subcommands = false,
     subcommand_negates_reqs = true
@@ -38,6 +43,13 @@ pub struct Cli {
     pub collect: CollectArgs,
     #[command(flatten)]
     pub show: ShowArgs,
+    /// Configuration file in the place of /etc/flowglass/flowglass.toml and $XDG_CONFIG_HOME/flowglass/flowglass.toml;
+    /// an empty name reads none
+    #[arg(long = "config", global = true, env = "FLOWGLASS_CONFIG", value_name = "FILE", value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
+    pub config_file: Option<PathBuf>,
+    /// What files, environment and flags say, and where each value is from.
+    #[arg(skip)]
+    pub values: Values,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -46,6 +58,46 @@ pub enum Command {
     Demo,
     /// Show what pcap or pcapng captures of export traffic hold, in a throw-away database unless --db is given
     Replay(ReplayArgs),
+    /// Why is it empty, and what is being lost? Each finding with the command that mends it; exit code 1 for warnings, 2
+    /// for what is critical
+    Doctor(DoctorArgs),
+    /// Whether the database is whole: its pages, its roll-ups against every flow, and the times without a collector
+    Check,
+    /// Show every setting, and where it is from
+    Config,
+    /// Write what a shell needs to complete this command line
+    Completions { shell: clap_complete::Shell },
+    /// Write the page of the manual, or with a folder one for each command
+    Man {
+        #[arg(value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// How the findings are written
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub format: Format,
+    /// How long to listen on other usual ports when nothing arrives
+    #[arg(long, default_value = "3s", value_parser = parse_wait, value_name = "TIME")]
+    pub wait: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+impl Command {
+    /// Whether a broken configuration is in its way.
+    const fn reads_settings(&self) -> bool {
+        match self {
+            Self::Demo | Self::Replay(_) | Self::Doctor(_) | Self::Check | Self::Config => true,
+            Self::Completions { .. } | Self::Man { .. } => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -112,6 +164,9 @@ pub struct CollectArgs {
     /// and the longest prefix wins
     #[arg(long, global = true, env = "FLOWGLASS_SAMPLING", value_delimiter = ',', value_parser = parse_rate, value_name = "[PREFIX=]RATE")]
     pub sampling: Vec<Override>,
+    /// Serve metrics for Prometheus and /healthz over HTTP on this address, for example `127.0.0.1:9255`
+    #[arg(long, global = true, env = "FLOWGLASS_METRICS", value_parser = parse_listen, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// One value of `--sampling`.
@@ -162,23 +217,30 @@ impl Cli {
     /// When there is no place for the database.
     pub fn config(self) -> Result<Config> {
         let buffer = usize::try_from(self.collect.receive_buffer)?.saturating_mul(1 << 20);
+        // Where `--listen` stands in a file, `--port` on the command line still counts.
+        let is_overruled = ["host", "port"].iter().any(|key| self.values.outranks(key, "listen"));
         let addresses = match self.collect.listen {
-            none if none.is_empty() => vec![SocketAddr::new(self.collect.host, self.collect.port)],
+            unused if unused.is_empty() || is_overruled => {
+                vec![SocketAddr::new(self.collect.host, self.collect.port)]
+            }
             some => some,
         };
         let listen = Listen { addresses, allowed: self.collect.allow, buffer };
-        let source = match self.command {
+        let source = match &self.command {
             // A free port, so that a demonstration disturbs no collector and no collector disturbs it.
             Some(Command::Demo) => {
                 let loopback = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
                 Source::Demo(Listen { addresses: vec![loopback], allowed: Vec::new(), buffer })
             }
-            Some(Command::Replay(args)) => Source::Replay { files: args.files, speed: args.speed.factor() },
-            None if self.collect.enabled => Source::Live(listen),
-            None => Source::Stored,
+            Some(Command::Replay(args)) => Source::Replay { files: args.files.clone(), speed: args.speed.factor() },
+            _ if self.collect.enabled => Source::Live(listen),
+            _ => Source::Stored,
         };
+        // The database of the service is no place for a demonstration.
+        let is_shared = self.values.iter().any(|value| value.key == "db" && matches!(value.origin, Origin::File(_)));
         let database = match (self.collect.db, &source) {
             _ if self.collect.no_db => None,
+            (_, Source::Demo(_) | Source::Replay { .. }) if is_shared => Some(Database::ThrowAway),
             (Some(path), _) => Some(Database::File(path)),
             (None, Source::Demo(_) | Source::Replay { .. }) => Some(Database::ThrowAway),
             (None, Source::Live(_) | Source::Stored) => Some(Database::File(config::default_database()?)),
@@ -190,7 +252,9 @@ impl Cli {
                 Retention { age: self.collect.retention, size: self.collect.max_size }
             }
         };
+        let is_question = !matches!(self.command, None | Some(Command::Demo | Command::Replay(_)));
         let output = match self.show {
+            _ if is_question => Output::Log,
             ShowArgs { json: true, .. } => Output::Json,
             ShowArgs { once: Some(seconds), rows, .. } => Output::Table { seconds: Some(seconds), rows },
             // A capture that nobody watches ends with what it held.
@@ -207,6 +271,7 @@ impl Cli {
             flush_interval: self.collect.flush_interval,
             retention,
             overrides: overrides(&self.collect.sampling),
+            metrics: self.collect.metrics,
             log: self.show.log,
         })
     }
@@ -273,6 +338,11 @@ fn overrides(rates: &[Override]) -> Overrides {
         let prefixes = prefix.map_or_else(|| all().to_vec(), |prefix| vec![prefix]);
         prefixes.into_iter().map(move |prefix| (prefix, rate))
     }))
+}
+
+fn parse_wait(text: &str) -> Result<Duration, String> {
+    let wait = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if wait <= Duration::from_secs(3600) { Ok(wait) } else { Err("must be an hour at most".to_owned()) }
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

@@ -228,8 +228,17 @@ impl Collector {
         let [waiting, templates, facts] = self.pools.held().map(|octets| u64::try_from(octets).unwrap_or(u64::MAX));
         (totals.waiting_octets, totals.template_octets, totals.fact_octets) = (waiting, templates, facts);
         let names = exporters.iter().filter_map(|exporter| exporter.names()).collect();
+        let missing = exporters.iter().flat_map(|exporter| exporter.missing()).take(stats::MISSING).collect();
         let exporters = exporters.into_iter().map(|exporter| exporter.account()).collect();
-        Health { totals, exporters, names, ..Health::default() }
+        Health { totals, exporters, missing, names, ..Health::default() }
+    }
+
+    /// Other rates of the operator, for what comes from now on.
+    pub fn set_overrides(&mut self, overrides: Overrides) {
+        for (&address, host) in &mut self.hosts {
+            host.set_operator(overrides.sampling(address));
+        }
+        self.overrides = overrides;
     }
 
     /// What the options records of an exporter and domain said.

@@ -26,6 +26,8 @@ pub struct Config {
     /// Sampling rates that the operator knows better than the exporters.
     pub overrides: Overrides,
     pub retention: Retention,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
     pub log: tracing::level_filters::LevelFilter,
 }
 
@@ -69,7 +71,28 @@ pub enum Database {
     ThrowAway,
 }
 
+/// What can change while a run goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Adjustable {
+    pub allowed: Vec<IpNet>,
+    pub overrides: Overrides,
+    pub retention: Retention,
+    pub flush_interval: Duration,
+}
+
+/// Keys of the configuration whose change needs no restart.
+pub const ADJUSTABLE: &[&str] = &["allow", "sampling", "retention", "max-size", "flush-interval", "log"];
+
 impl Config {
+    pub fn adjustable(&self) -> Adjustable {
+        let allowed = match &self.source {
+            Source::Live(listen) | Source::Demo(listen) => listen.allowed.clone(),
+            Source::Replay { .. } | Source::Stored => Vec::new(),
+        };
+        let (overrides, retention) = (self.overrides.clone(), self.retention);
+        Adjustable { allowed, overrides, retention, flush_interval: self.flush_interval }
+    }
+
     /// Whether a person sits in front of it.
     pub const fn has_screen(&self) -> bool {
         matches!(self.output, Output::Screen { .. })
@@ -78,6 +101,10 @@ impl Config {
 
 /// Where the database is when nobody says: the service's if it is there and can be read, else the user's own.
 pub fn default_database() -> Result<PathBuf> {
+    // A service has no home, but systemd gives it a folder (systemd.exec(5)).
+    if let Some(folder) = env::var_os("STATE_DIRECTORY").map(PathBuf::from).filter(|folder| folder.is_absolute()) {
+        return Ok(folder.join("flows.db"));
+    }
     let service = PathBuf::from("/var/lib/flowglass/flows.db");
     if File::open(&service).is_ok() {
         return Ok(service);

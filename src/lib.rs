@@ -28,6 +28,10 @@ pub mod names;
 
 pub mod report;
 
+pub mod doctor;
+
+pub mod metrics;
+
 pub mod tui;
 
 pub mod receive;

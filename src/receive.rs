@@ -216,7 +216,10 @@ fn open(listen: SocketAddr) -> io::Result<Socket> {
 fn prepare(socket: &Socket, buffer: usize) -> io::Result<u64> {
     let asked = c_int::try_from(buffer).unwrap_or(c_int::MAX).min(c_int::MAX / 2);
     // Without the right to exceed `net.core.rmem_max` the second call gets as much of it as allowed.
-    if set(socket, libc::SO_RCVBUFFORCE, asked).is_err() {
+    let wanted = u64::try_from(asked).unwrap_or(0).saturating_mul(OVERHEAD);
+    let has = |socket: &Socket| memory(socket).is_ok_and(|memory| wanted <= u64::from(memory.buffer));
+    // A service manager may have given more than this process could ask for.
+    if set(socket, libc::SO_RCVBUFFORCE, asked).is_err() && !has(socket) {
         set(socket, libc::SO_RCVBUF, asked)?;
     }
     // A kernel that cannot stamp leaves it to the clock of this process.

@@ -4,15 +4,22 @@
 //! (`pipeline`); the end of a run is the channels closing from left to right: the source stops, what it sent is
 //! drained, the last batch is written.
 
+mod confine;
+mod examine;
+mod http;
 mod intake;
 mod keep;
 mod live;
+mod log;
+mod manual;
 mod outlet;
 mod pipeline;
 mod reader;
 mod replay;
+mod service;
 mod storage;
 mod stored;
+mod vital;
 
 use std::io::{self, IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
@@ -21,21 +28,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::cli::Cli;
-use crate::config::{self, Config, Database, Output};
+use crate::cli::layers::{Failure, Values};
+use crate::cli::{Cli, Command};
+use crate::config::{self, Config, Database, Output, Source};
 use crate::flow::Timestamp;
 use crate::report;
+use crate::run::log::Log;
 use crate::run::pipeline::{Outcome, Pipeline};
 use crate::tui;
 use crate::window::Span;
 
 /// Runs what was typed and turns the result into an exit code: 0 done, 1 failed while running, 2 wrong usage.
 pub fn main(cli: Cli) -> ExitCode {
+    match &cli.command {
+        Some(Command::Config) => return exit(cli.values.write(&mut stdout().lock())),
+        Some(Command::Completions { shell }) => return exit(manual::completions(*shell)),
+        Some(Command::Man { folder }) => return exit(manual::man(folder.as_deref())),
+        _ => {}
+    }
+    let command = cli.command.clone();
+    let values = cli.values.clone();
     let checked = cli.config().and_then(|config| {
         if config.has_screen() {
             config::check_terminal()?;
@@ -46,26 +63,43 @@ pub fn main(cli: Cli) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
     };
-    match run(config) {
-        Ok(()) => ExitCode::SUCCESS,
+    match command {
+        Some(Command::Doctor(args)) => told(examine::doctor(&config, &args)),
+        Some(Command::Check) => told(examine::check(&config)),
+        _ => exit(run(config, &values)),
+    }
+}
+
+fn exit(done: Result<()>) -> ExitCode {
+    told(done.map(|()| ExitCode::SUCCESS))
+}
+
+fn told(done: Result<ExitCode>) -> ExitCode {
+    match done {
+        Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
     }
 }
 
 /// Starts the parts, waits for the end, and stops them in order.
-fn run(config: Config) -> Result<()> {
-    if !config.has_screen() {
-        log_to_stderr(config.log);
-    }
+fn run(config: Config, values: &Values) -> Result<()> {
+    let log = if config.has_screen() { Log::NONE } else { Log::to_stderr(config.log) };
     let stop = Arc::new(AtomicBool::new(false));
     // Held to the end: the folder goes when it is dropped.
     let (database, _folder) = database(config.database.as_ref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are taken over before anything is opened, so that none of them costs a flow.
     let signals = runtime.block_on(async { Signals::new() })?;
+    let metrics = config.metrics.map(http::Server::bind).transpose()?;
     let mut pipeline = Pipeline::start(&config, database, Arc::clone(&stop))?;
-    let waited = runtime.block_on(wait(&config, &mut pipeline, signals));
+    if let Some(metrics) = metrics {
+        runtime.spawn(metrics.serve(pipeline.vital()));
+    }
+    runtime.spawn(service::watch(pipeline.vital()));
+    service::ready();
+    let waited = runtime.block_on(wait(&config, &mut pipeline, signals, &(log, values)));
+    service::stopping();
     stop.store(true, Ordering::Relaxed);
     let outcome = pipeline.finish()?;
     waited?;
@@ -73,7 +107,12 @@ fn run(config: Config) -> Result<()> {
 }
 
 /// Returns when a person, a signal, the clock or the end of the source says so.
-async fn wait(config: &Config, pipeline: &mut Pipeline, mut signals: Signals) -> Result<()> {
+async fn wait(
+    config: &Config,
+    pipeline: &mut Pipeline,
+    mut signals: Signals,
+    (log, values): &(Log, &Values),
+) -> Result<()> {
     match &config.output {
         Output::Screen { ascii, color } => {
             let theme = tui::view::Theme { color: *color, ascii: *ascii };
@@ -94,12 +133,66 @@ async fn wait(config: &Config, pipeline: &mut Pipeline, mut signals: Signals) ->
             }
             Ok(())
         }
+        // Nobody sits before a service: SIGHUP is its sign to read its settings again.
+        Output::Log if is_service(config) => {
+            let mut values = (*values).clone();
+            loop {
+                tokio::select! {
+                    is_hangup = signals.next() => match is_hangup {
+                        true => reload(pipeline, log, &mut values),
+                        false => return Ok(()),
+                    },
+                    ended = pipeline.ended() => return ended,
+                }
+            }
+        }
         Output::Table { seconds: None, .. } | Output::Log | Output::Json => {
             tokio::select! {
                 () = signals.any() => {}
                 ended = pipeline.ended() => ended?,
             }
             Ok(())
+        }
+    }
+}
+
+/// Whether a run goes on for ever without a person: one whose log is a terminal ends with it.
+fn is_service(config: &Config) -> bool {
+    matches!(config.source, Source::Live(_)) && !stderr().is_terminal()
+}
+
+/// Reads the settings again. What can change does; with an error, everything stays as it was.
+fn reload(pipeline: &Pipeline, log: &Log, values: &mut Values) {
+    let reread = || {
+        let cli = Cli::load(std::env::args_os()).map_err(|failure| match failure {
+            Failure::Usage(error) => anyhow!("{error}"),
+            Failure::File(error) => error,
+        })?;
+        let new = cli.values.clone();
+        let config = cli.config()?;
+        log.set_level(config.log)?;
+        pipeline.adjust(config.adjustable());
+        anyhow::Ok(new)
+    };
+    match service::reloading(reread) {
+        Ok(new) => {
+            let changed: Vec<_> = new.changed_from(values).collect();
+            let (differ, stay): (Vec<_>, Vec<_>) =
+                changed.into_iter().partition(|key| config::ADJUSTABLE.contains(key));
+            tracing::info!(changed = differ.join(", "), "settings read again");
+            let stay = stay.join(", ");
+            if !stay.is_empty() {
+                tracing::warn!(
+                    settings = stay,
+                    hint = "systemctl restart flowglass",
+                    "changed, but they need a restart"
+                );
+            }
+            *values = new;
+        }
+        Err(problem) => {
+            let problem = format!("{problem:#}").replace('\n', " ");
+            tracing::error!(problem, "settings not read again: everything stays as it was");
         }
     }
 }
@@ -135,11 +228,16 @@ impl Signals {
     }
 
     async fn any(&mut self) {
+        self.next().await;
+    }
+
+    /// The next one; whether it was SIGHUP.
+    async fn next(&mut self) -> bool {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+            _ = interrupt.recv() => false,
+            _ = terminate.recv() => false,
+            _ = hangup.recv() => true,
         }
     }
 }
@@ -164,24 +262,14 @@ fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
 }
 
-fn log_to_stderr(level: tracing::level_filters::LevelFilter) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .with_target(false)
-        .finish();
-    // A second call in one process keeps the first subscriber, which is as good.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-}
-
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
-fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+/// Says what went wrong.
+pub fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
     // When stderr is gone there is nobody left to tell.
     let _ = writeln!(stderr(), "flowglass: {error:#}");
     ExitCode::from(code)

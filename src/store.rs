@@ -35,6 +35,7 @@
 
 mod accounts;
 pub mod blocks;
+pub mod check;
 mod database;
 mod exporter_names;
 mod files;
@@ -50,6 +51,7 @@ pub mod schema;
 pub mod sql;
 pub mod templates;
 pub mod top;
+pub mod troubles;
 pub mod writer;
 
 use std::fmt;
@@ -187,6 +189,26 @@ fn inspect(path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::NotADatabase { path: path.to_owned() })
+}
+
+/// Octets of a database on disk, its write-ahead log included.
+pub fn size(file: &Path) -> u64 {
+    files::size(file)
+}
+
+/// The file beside a database that its collector locks.
+pub fn lock_name(file: &Path) -> PathBuf {
+    files::lock_name(file)
+}
+
+/// The index of a database's write-ahead log, in which SQLite's own locks are.
+pub fn log_index(file: &Path) -> PathBuf {
+    files::index(file)
+}
+
+/// The damaged databases that were set aside.
+pub fn set_aside(file: &Path) -> Vec<PathBuf> {
+    files::damaged(file)
 }
 
 /// The first octets of every SQLite file.

@@ -14,7 +14,7 @@ use crate::collector::plan::{self, Plan};
 use crate::collector::room::{Account, Held, Pools, Room};
 use crate::collector::sequence::Sequence;
 use crate::collector::shelf::Shelf;
-use crate::collector::stats::{ExporterNames, ExporterStats, Totals};
+use crate::collector::stats::{ExporterNames, ExporterStats, MissingTemplate, Totals};
 use crate::collector::templates::{KnownTemplate, Revision};
 use crate::flow::{ObservationDomainId, Sampling, Timestamp, Version};
 use crate::wire::Set;
@@ -106,8 +106,18 @@ pub(super) struct Exporter {
     pub(super) revision: Revision,
     pub(super) facts: ExporterFacts,
     pub(super) stats: ExporterStats,
-    waiting: BTreeMap<TemplateId, VecDeque<WaitingSet>>,
+    /// By the template that is missing; a few stay when what waited is gone, so that people see since when it is.
+    waiting: BTreeMap<TemplateId, Awaiting>,
     waiting_octets: usize,
+}
+
+/// What needs a template that did not come.
+#[derive(Debug)]
+struct Awaiting {
+    /// When the first and the last set came that need it.
+    since: Timestamp,
+    last: Timestamp,
+    sets: VecDeque<WaitingSet>,
 }
 
 /// A data set that came before its template.
@@ -159,6 +169,15 @@ impl Host {
         let identity = (address, domain, version);
         let exporter = exporter(&mut self.exporters, limits, identity, (now, of), (&mut room, totals));
         (session, exporter, room)
+    }
+
+    /// Takes another rate of the operator, or none.
+    pub(super) fn set_operator(&mut self, operator: Option<Sampling>) {
+        self.operator = operator;
+        for exporter in self.exporters.values_mut() {
+            exporter.facts.rates.operator = operator;
+            exporter.stats.sampling = operator.unwrap_or_else(|| exporter.facts.sampling());
+        }
     }
 
     /// The session and the exporter of a datagram that must not make new ones.
@@ -257,9 +276,12 @@ fn exporter<'a>(
 /// and a place that was given up.
 pub(super) const HOST: usize = 2 * (size_of::<Host>() + NODE);
 pub(super) const SESSION: usize = 2 * (size_of::<Session>() + NODE);
-pub(super) const EXPORTER: usize = 2 * (size_of::<Exporter>() + NODE);
+pub(super) const EXPORTER: usize = 2 * (size_of::<Exporter>() + NODE) + MISSING * (size_of::<Awaiting>() + NODE);
 /// Octets of a key, links, and a place in a table.
 const NODE: usize = 96;
+
+/// Missing templates of a domain that are remembered when no set waits for them any more.
+const MISSING: usize = 4;
 
 /// Sources of sFlow per session whose drops are followed; those of more are not counted.
 const SOURCES: usize = 4096;
@@ -329,6 +351,20 @@ impl Exporter {
         let names = Arc::clone(&self.facts.names);
         let ExporterStats { address, domain, version, .. } = self.stats;
         (!names.is_empty()).then_some(ExporterNames { address, domain, version, names })
+    }
+
+    /// The templates that are missing, and since when.
+    pub(super) fn missing(&self) -> impl Iterator<Item = MissingTemplate> {
+        let ExporterStats { address, domain, version, .. } = self.stats;
+        self.waiting.iter().map(move |(&template, awaiting)| MissingTemplate {
+            address,
+            domain,
+            version,
+            template,
+            since: awaiting.since,
+            last: awaiting.last,
+            sets: u64::try_from(awaiting.sets.len()).unwrap_or(u64::MAX),
+        })
     }
 
     /// Keeps a template for its session and for borrowing.
@@ -418,19 +454,23 @@ impl Exporter {
         self.waiting_octets = octets;
         self.stats.waiting = self.stats.waiting.saturating_add(1);
         let waiting = WaitingSet { received, export, boot, offset: set.offset, octets: set.body.into() };
-        self.waiting.entry(TemplateId(set.id)).or_default().push_back(waiting);
+        let new = || Awaiting { since: received, last: received, sets: VecDeque::new() };
+        let awaiting = self.waiting.entry(TemplateId(set.id)).or_insert_with(new);
+        awaiting.last = received;
+        awaiting.sets.push_back(waiting);
     }
 
     /// Takes the sets that waited for `id`, oldest first.
     pub(super) fn awaited(&mut self, id: TemplateId, room: &mut Room<'_>) -> VecDeque<WaitingSet> {
-        let sets = self.waiting.remove(&id).unwrap_or_default();
+        let sets = self.waiting.remove(&id).map(|awaiting| awaiting.sets).unwrap_or_default();
         self.release(&sets, room);
         sets
     }
 
     /// When the first set will have waited long enough.
     fn due(&self, limits: &Limits) -> Option<Timestamp> {
-        let first = self.waiting.values().filter_map(VecDeque::front).map(|set| set.received).min()?;
+        let oldest = self.waiting.values().filter_map(|awaiting| awaiting.sets.front());
+        let first = oldest.map(|set| set.received).min()?;
         Some(first.plus(limits.waiting_ms))
     }
 
@@ -440,12 +480,20 @@ impl Exporter {
             return;
         }
         let mut late = VecDeque::new();
-        for sets in self.waiting.values_mut() {
+        let mut emptied = 0_usize;
+        self.waiting.retain(|_, awaiting| {
+            let sets = &mut awaiting.sets;
             while sets.front().is_some_and(|set| limits.waiting_ms < now.since(set.received)) {
                 late.extend(sets.pop_front());
             }
-        }
-        self.waiting.retain(|_, sets| !sets.is_empty());
+            if !sets.is_empty() {
+                return true;
+            }
+            // What waited once took memory.
+            *sets = VecDeque::new();
+            emptied = emptied.saturating_add(1);
+            emptied <= MISSING
+        });
         self.release(&late, room);
         self.stats.expired = self.stats.expired.saturating_add(u64::try_from(late.len()).unwrap_or(0));
     }

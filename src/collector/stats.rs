@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::collector::options::Said;
 use crate::collector::options::names::Names;
 use crate::flow::{ObservationDomainId, Sampling, Timestamp, Version};
+use crate::wire::template::TemplateId;
 
 /// The whole collector. `datagrams = decoded + malformed + foreign + refused`, and
 /// `data_sets = decoded_sets + waiting + expired`.
@@ -222,8 +223,27 @@ pub struct Health {
     pub passed_over: PassedOver,
     /// By address, domain and version.
     pub exporters: Vec<ExporterStats>,
+    /// Templates that did not come, the first [`MISSING`] of them.
+    pub missing: Vec<MissingTemplate>,
     /// Of those exporters that name anything; shared with the collector until a name changes.
     pub names: Vec<ExporterNames>,
+}
+
+/// Missing templates that the accounts tell of.
+pub const MISSING: usize = 64;
+
+/// A template that sets need, and that did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingTemplate {
+    pub address: IpAddr,
+    pub domain: ObservationDomainId,
+    pub version: Version,
+    pub template: TemplateId,
+    /// When the first and the last set came that need it.
+    pub since: Timestamp,
+    pub last: Timestamp,
+    /// Sets that wait for it now.
+    pub sets: u64,
 }
 
 /// What one exporter and domain calls things.

@@ -22,6 +22,11 @@ impl Gate {
         Self { allowed, barred: Barred::default() }
     }
 
+    /// Lets others through from now on; what was counted stays.
+    pub fn allow(&mut self, allowed: Vec<IpNet>) {
+        self.allowed = allowed;
+    }
+
     /// Whether a datagram is to be read; one that is not is counted. An IPv4 address that is mapped into IPv6 is taken
     /// as itself.
     pub fn admits(&mut self, from: SocketAddr) -> bool {

@@ -12,11 +12,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::TrySendError;
 use listenfd::ListenFd;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::collector::Collector;
 use crate::collector::stats::{Health, PassedOver, SocketStats};
-use crate::config::Listen;
+use crate::config::{Adjustable, Listen};
 use crate::demo::Demo;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::receive::gate::Gate;
@@ -25,6 +26,7 @@ use crate::run::keep::{self, Keeper};
 use crate::run::now;
 use crate::run::pipeline::{Message, Outlets, reachable};
 use crate::run::reader::{Batch, Readers};
+use crate::run::vital::Beat;
 use crate::store::templates::Stored;
 use crate::tui::app::Source;
 
@@ -52,6 +54,8 @@ pub(super) struct Intake {
     warned: Warned,
     /// Of a live run that stores.
     keeper: Option<Keeper>,
+    /// Of a live run.
+    settings: Option<watch::Receiver<Adjustable>>,
 }
 
 impl Intake {
@@ -66,12 +70,14 @@ impl Intake {
             passed_over: PassedOver::default(),
             warned: Warned::default(),
             keeper: None,
+            settings: None,
         }
     }
 
     /// Of a live run, which begins with the templates of the run before.
-    fn live(collector: Collector, outlets: Outlets, gate: Gate, templates: Stored) -> Self {
-        let mut intake = Self { gate, ..Self::new(collector, outlets) };
+    fn live(collector: Collector, outlets: Outlets, settings: watch::Receiver<Adjustable>, templates: Stored) -> Self {
+        let gate = Gate::new(settings.borrow().allowed.clone());
+        let mut intake = Self { gate, settings: Some(settings), ..Self::new(collector, outlets) };
         keep::restore(&mut intake.collector, now(), templates);
         intake.keeper = intake.outlets.storage.as_ref().map(|storage| Keeper::new(storage.aside()));
         intake
@@ -127,14 +133,26 @@ impl Intake {
             return;
         }
         self.ticked = now;
+        self.adjust();
         self.collector.tick(now);
         let health = self.accounts(sockets());
         self.warned.look(now, &health);
+        self.outlets.beats.send_replace(Beat::new(Arc::clone(&health)));
         // When the window is behind, the next account tells it as much.
         let _ = self.outlets.offer(&self.outlets.window, Message::Health(Arc::clone(&health)));
         let _ = self.outlets.offer(&self.outlets.window, Message::Now(now));
         self.store(health);
         self.hand_on(now, false);
+    }
+
+    /// Takes over settings that were changed.
+    fn adjust(&mut self) {
+        let Some(settings) = &mut self.settings else { return };
+        if settings.has_changed().unwrap_or(false) {
+            let Adjustable { allowed, overrides, .. } = settings.borrow_and_update().clone();
+            self.gate.allow(allowed);
+            self.collector.set_overrides(overrides);
+        }
     }
 
     fn hand_on(&mut self, now: Timestamp, is_last: bool) {
@@ -146,6 +164,7 @@ impl Intake {
     /// Tells everybody the time and the accounts for the last time, whatever it takes.
     pub(super) fn account(&mut self, now: Timestamp, sockets: Vec<SocketStats>) {
         let health = self.accounts(sockets);
+        self.outlets.beats.send_replace(Beat::new(Arc::clone(&health)));
         let _ = self.outlets.window.send(Message::Health(Arc::clone(&health)));
         let _ = self.outlets.window.send(Message::Now(now));
         self.store(health);
@@ -211,7 +230,7 @@ impl Warned {
 pub(super) struct Sockets {
     sockets: Vec<Socket>,
     gauges: Vec<Arc<Gauge>>,
-    gate: Gate,
+    settings: watch::Receiver<Adjustable>,
     demo: bool,
     /// Of the run before.
     templates: Stored,
@@ -219,7 +238,13 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    pub(super) fn open(listen: &Listen, demo: bool, templates: Stored, stop: Arc<AtomicBool>) -> Result<Self> {
+    pub(super) fn open(
+        listen: &Listen,
+        demo: bool,
+        settings: watch::Receiver<Adjustable>,
+        templates: Stored,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self> {
         let mut sockets = if demo { Vec::new() } else { passed(listen.buffer)? };
         if sockets.is_empty() {
             let bind = |&address: &SocketAddr| bind(address, listen.buffer);
@@ -232,8 +257,7 @@ impl Sockets {
         if let Some(hint) = gauges.iter().find_map(|gauge| gauge.buffer_hint()) {
             warn!(hint, "the kernel gave a smaller receive buffer than was asked for");
         }
-        let gate = Gate::new(listen.allowed.clone());
-        Ok(Self { sockets, gauges, gate, demo, templates, stop })
+        Ok(Self { sockets, gauges, settings, demo, templates, stop })
     }
 
     pub(super) fn shown(&self) -> Source {
@@ -260,7 +284,7 @@ impl Sockets {
         let demo = self.start_demo()?;
         let gauges = self.gauges;
         let stats = || gauges.iter().map(|gauge| gauge.stats()).collect();
-        let mut intake = Intake::live(collector, outlets, self.gate, self.templates);
+        let mut intake = Intake::live(collector, outlets, self.settings, self.templates);
         let readers = Readers::start(self.sockets)?;
         while !self.stop.load(Ordering::Relaxed) && intake.is_wanted() && !readers.have_failed() {
             if let Some(batch) = readers.next(WAKE) {

@@ -22,14 +22,16 @@ use tokio::sync::{oneshot, watch};
 
 use crate::collector::stats::Health;
 use crate::collector::{Collector, Limits};
-use crate::config::{Config, Output, Source};
+use crate::config::{Adjustable, Config, Output, Source};
 use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
+use crate::run::confine::confine;
 use crate::run::keep::Aside;
 use crate::run::live::{self, Live};
 use crate::run::outlet::{Batch, Outlet};
 use crate::run::storage::{self, Inlet, Storage};
-use crate::run::{intake, keep, replay, stored};
+use crate::run::vital::{Beat, Vital};
+use crate::run::{intake, keep, now, replay, stored};
 use crate::store::templates::Stored;
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source as Shown};
@@ -54,6 +56,8 @@ pub(super) struct Outlets {
     pub(super) window: Outlet,
     pub(super) storage: Option<Inlet>,
     pub(super) json: Option<Outlet>,
+    /// Signs of life and the accounts, for whoever asks from outside.
+    pub(super) beats: watch::Sender<Beat>,
     /// Whether the source waits for them: a capture can, a network cannot.
     pub(super) patient: bool,
 }
@@ -85,6 +89,8 @@ pub(super) struct Pipeline {
     json: Option<JoinHandle<Result<()>>>,
     feeds: watch::Receiver<Feed>,
     spans: Sender<Message>,
+    vital: Vital,
+    settings: watch::Sender<Adjustable>,
 }
 
 /// What a run leaves behind.
@@ -108,15 +114,22 @@ impl Pipeline {
         let templates = writer.as_ref().map(keep::stored).unwrap_or_default();
         let patient = matches!(config.source, Source::Replay { .. });
         let waits = patient.then(|| Arc::clone(&stop));
-        let source = SourceThread::open(config, database, templates, stop)?;
+        let (settings, adjustable) = watch::channel(config.adjustable());
+        let source = SourceThread::open(config, database.clone(), adjustable.clone(), templates, stop)?;
+        if matches!(config.output, Output::Log | Output::Json) {
+            confine(database.as_deref().filter(|_| writer.is_some()));
+        }
         let (window, from_source) = Outlet::new();
         let spans = window.sender();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
+        let (beats, beat) = watch::channel(Beat::new(Arc::default()));
+        let storage = writer.is_some().then(|| storage_stats.clone());
+        let vital = Vital { beats: beat, storage, database, started: now() };
         let storage = match writer {
             Some(writer) => {
                 let aside = Arc::<Aside>::default();
                 let inlet = Inlet::new(writer.queue(), Arc::clone(&aside), waits);
-                let storage = Storage::new(writer, aside, config.flush_interval, stats);
+                let storage = Storage::new(writer, aside, adjustable, stats);
                 Some((inlet, spawn("storage", move || storage.run())?))
             }
             None => None,
@@ -130,7 +143,7 @@ impl Pipeline {
         };
         let (storage_outlet, storage) = storage.unzip();
         let (json_outlet, json) = json.unzip();
-        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, patient };
+        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, patient };
         let live = Live::new(source.shown(), source.notice(), span(config), storage_stats);
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
@@ -142,7 +155,16 @@ impl Pipeline {
             let _ = sign.send(());
             result
         })?;
-        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans })
+        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans, vital, settings })
+    }
+
+    /// Hands other settings to the threads.
+    pub(super) fn adjust(&self, settings: Adjustable) {
+        self.settings.send_replace(settings);
+    }
+
+    pub(super) fn vital(&self) -> Vital {
+        self.vital.clone()
     }
 
     pub(super) fn feeds(&self) -> watch::Receiver<Feed> {
@@ -201,10 +223,18 @@ enum SourceThread {
 }
 
 impl SourceThread {
-    fn open(config: &Config, database: Option<PathBuf>, templates: Stored, stop: Arc<AtomicBool>) -> Result<Self> {
+    fn open(
+        config: &Config,
+        database: Option<PathBuf>,
+        settings: watch::Receiver<Adjustable>,
+        templates: Stored,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self> {
         match &config.source {
-            Source::Live(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(listen, false, templates, stop)?))),
-            Source::Demo(listen) => Ok(Self::Live(Box::new(intake::Sockets::open(listen, true, templates, stop)?))),
+            Source::Live(listen) | Source::Demo(listen) => {
+                let is_demo = matches!(config.source, Source::Demo(_));
+                Ok(Self::Live(Box::new(intake::Sockets::open(listen, is_demo, settings, templates, stop)?)))
+            }
             Source::Replay { files, speed } => {
                 let progress = !config.has_screen();
                 Ok(Self::Replay(replay::Replay::open(files.clone(), *speed, progress, stop)?))

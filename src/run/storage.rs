@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::capture::quarantine::Quarantine;
 use crate::collector::stats::Health;
+use crate::config::Adjustable;
 use crate::flow::FlowRecord;
 use crate::run::keep::Aside;
 use crate::run::now;
@@ -82,6 +83,7 @@ pub(super) struct Storage {
     queue: Arc<Queue>,
     interval: Duration,
     stats: watch::Sender<Option<WriterStats>>,
+    settings: watch::Receiver<Adjustable>,
     health: Arc<Health>,
     /// At the last flush, for the log.
     datagrams: u64,
@@ -104,9 +106,10 @@ impl Storage {
     pub(super) fn new(
         writer: Writer,
         aside: Arc<Aside>,
-        interval: Duration,
+        settings: watch::Receiver<Adjustable>,
         stats: watch::Sender<Option<WriterStats>>,
     ) -> Self {
+        let interval = settings.borrow().flush_interval;
         Self {
             queue: writer.queue(),
             quarantine: Quarantine::beside(&writer.stats().path),
@@ -114,6 +117,7 @@ impl Storage {
             writer,
             interval,
             stats,
+            settings,
             health: Arc::default(),
             datagrams: 0,
             dropped: 0,
@@ -131,6 +135,12 @@ impl Storage {
             let until = if prunes { Instant::now() } else { due };
             // After a failure the next try waits for its time: the queue is bounded anyway.
             let wake = self.queue.wait(until, flushed);
+            if self.settings.has_changed().unwrap_or(false) {
+                let settings = self.settings.borrow_and_update().clone();
+                self.interval = settings.flush_interval;
+                self.writer.retain(settings.retention);
+                (prunes, due) = (true, due.min(Instant::now() + self.interval));
+            }
             if let Some(health) = wake.health {
                 self.health = health;
                 self.publish();

@@ -12,6 +12,7 @@ use anyhow::Result;
 use crate::flow::Timestamp;
 use crate::run::pipeline::{Message, Outlets};
 use crate::run::storage::told;
+use crate::run::vital::Beat;
 use crate::store::RowKey;
 use crate::store::history::History;
 use crate::tui::app::Source;
@@ -45,6 +46,7 @@ impl Stored {
         let from = newest.map_or_else(Timestamp::default, |key| key.received().plus(-BACK_MS));
         let mut after = RowKey::at(from);
         while !self.stop.load(Ordering::Relaxed) {
+            outlets.beats.send_replace(Beat::new(Arc::default()));
             let mut flows = Vec::new();
             let read = self.history.since(after, ROWS, &mut flows).map_err(|error| told(&error))?;
             let Some(key) = read else {

@@ -47,6 +47,8 @@ pub struct Account {
     /// The run that wrote the counters; `None` when only flows of the exporter were ever written.
     pub run: Option<RunId>,
     pub stats: ExporterStats,
+    /// When its sequence numbers said last that something was lost.
+    pub lost: Option<Timestamp>,
 }
 
 /// Exporters known to the writer, by their row. The rows that [`Exporters::id`] makes belong to the transaction: a
@@ -113,7 +115,9 @@ pub(super) fn save_exporters(connection: &Connection, run: RunId, exporters: &[E
         "INSERT INTO exporters (address, domain, version, first_seen_ms, last_seen_ms, {columns})
          VALUES ({places}) ON CONFLICT DO UPDATE SET
              first_seen_ms = min(first_seen_ms, excluded.first_seen_ms),
-             last_seen_ms = max(last_seen_ms, excluded.last_seen_ms), {updates}",
+             last_seen_ms = max(last_seen_ms, excluded.last_seen_ms),
+             lost_ms = CASE WHEN excluded.lost <= CASE WHEN run = excluded.run THEN lost ELSE 0 END THEN lost_ms
+                       ELSE excluded.last_seen_ms END, {updates}",
         places = places(columns.len() + 5),
         columns = columns.join(", "),
         updates = updates.join(", "),
@@ -160,7 +164,8 @@ fn account(row: &Row<'_>) -> Result<Account> {
     for (_, name, said) in stats.said.fields() {
         *said = row.get::<_, Option<i64>>(name)?.map(counted);
     }
-    Ok(Account { run: row.get::<_, Option<i64>>("run")?.map(RunId), stats })
+    let lost = row.get::<_, Option<i64>>("lost_ms")?.map(Timestamp);
+    Ok(Account { run: row.get::<_, Option<i64>>("run")?.map(RunId), stats, lost })
 }
 
 /// Reads the columns `address`, `domain` and `version`.
@@ -256,7 +261,7 @@ pub(super) fn forget(
 }
 
 /// The counters by the names of their columns in `exporters`.
-const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 25] {
+const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 29] {
     [
         ("datagrams", &mut stats.datagrams),
         ("octets", &mut stats.octets),
@@ -283,6 +288,10 @@ const fn counters(stats: &mut ExporterStats) -> [(&'static str, &mut u64); 25] {
         ("sampler_drops", &mut stats.sampler_drops),
         ("unknown_elements", &mut stats.unknown_elements),
         ("refused_facts", &mut stats.refused_facts),
+        ("data_sets", &mut stats.data_sets),
+        ("decoded_sets", &mut stats.decoded_sets),
+        ("surplus", &mut stats.surplus),
+        ("forgotten_templates", &mut stats.forgotten_templates),
     ]
 }
 

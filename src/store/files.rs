@@ -43,6 +43,11 @@ pub(super) fn log(file: &Path) -> PathBuf {
     beside(file, "-wal")
 }
 
+/// What a collector locks.
+pub(super) fn lock_name(file: &Path) -> PathBuf {
+    beside(file, ".lock")
+}
+
 /// The index of the write-ahead log.
 pub(super) fn index(file: &Path) -> PathBuf {
     beside(file, "-shm")
@@ -88,7 +93,7 @@ pub(super) struct Lock {
 impl Lock {
     /// The lock file stays behind when the collector ends: removing it would race with the next one's lock.
     pub(super) fn take(file: &Path, path: &Path) -> Result<Self, Error> {
-        let name = beside(file, ".lock");
+        let name = lock_name(file);
         let failed = |source| Error::Io { action: Action::Open, path: name.clone(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(MODE);
@@ -130,7 +135,7 @@ pub(super) fn set_aside(file: &Path) -> io::Result<PathBuf> {
         n => beside(file, &format!(".corrupt-{changed}-{n}")),
     });
     let free = names.into_iter().find(|name| !name.exists() && !log(name).exists());
-    let Some(name) = free.filter(|_| damaged(file) < DAMAGED) else {
+    let Some(name) = free.filter(|_| damaged(file).len() < DAMAGED) else {
         let message = format!("{DAMAGED} damaged databases lie beside it already");
         return Err(io::Error::new(io::ErrorKind::QuotaExceeded, message));
     };
@@ -153,13 +158,16 @@ pub(super) fn clear(file: &Path) -> io::Result<()> {
     remove(&index(file))
 }
 
-/// How many damaged databases were set aside.
-fn damaged(file: &Path) -> usize {
-    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return 0 };
+/// The damaged databases that were set aside.
+pub(super) fn damaged(file: &Path) -> Vec<PathBuf> {
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Vec::new() };
     let start = format!("{}.corrupt-", name.to_string_lossy());
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with(&start) && !name.ends_with("-wal")).count()
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with(&start) && !name.ends_with("-wal")
+    };
+    entries.map(|entry| entry.path()).filter(is_one).collect()
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {

@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::collector::stats::ExporterNames;
+use crate::collector::stats::{ExporterNames, MissingTemplate, SocketStats};
+use crate::collector::templates::KnownTemplate;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Identity};
 pub use crate::store::accounts::{Account, Run, RunId};
 use crate::store::blocks::{self, Needs};
+use crate::store::check::{self, Checked};
 use crate::store::top::{self, Dimension, Order, Top};
-use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, inspect, row, schema};
+use crate::store::troubles::{self, Trouble};
+use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, inspect, row, schema, templates};
 
 /// A database, opened to be read.
 #[derive(Debug)]
@@ -56,6 +59,15 @@ impl History {
         newest.map(|key| key.map(RowKey)).map_err(|source| self.failed(source))
     }
 
+    /// The key of the oldest flow, `None` when there is none.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn oldest(&self) -> Result<Option<RowKey>, Error> {
+        let oldest = self.connection.query_row("SELECT min(id) FROM flows", (), |row| row.get::<_, Option<i64>>(0));
+        oldest.map(|key| key.map(RowKey)).map_err(|source| self.failed(source))
+    }
+
     /// Appends at most `limit` flows that follow `after`, in the order of their keys, and returns the last one's key:
     /// the `after` of the next call. `None` when nothing followed.
     ///
@@ -91,6 +103,47 @@ impl History {
     /// When SQLite cannot read.
     pub fn runs(&self, limit: usize) -> Result<Vec<Run>, Error> {
         accounts::runs(&self.connection, limit).map_err(|source| self.failed(source))
+    }
+
+    /// Whether the file is whole. It reads all of it.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn check(&self) -> Result<Checked, Error> {
+        self.at_once(check::check)
+    }
+
+    /// What went wrong, by its kind.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn troubles(&self) -> Result<Vec<Trouble>, Error> {
+        troubles::troubles(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// The sockets of the run that wrote last, and which run that is.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn sockets(&self) -> Result<Vec<(RunId, SocketStats)>, Error> {
+        troubles::sockets(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// Templates that sets need, and that did not come.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn missing_templates(&self) -> Result<Vec<MissingTemplate>, Error> {
+        troubles::missing(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// The templates that are stored for the next run.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn templates(&self) -> Result<Vec<KnownTemplate>, Error> {
+        let stored = templates::load(&self.connection).map_err(|source| self.failed(source))?;
+        Ok(stored.templates)
     }
 
     /// Ranks one dimension over the minutes that begin in `from..to`, by the time of the flows; at most `rows` rows.

@@ -84,11 +84,7 @@ const DERIVED_ROWS: usize = 10_000;
 
 impl Pruner {
     pub(super) fn new(connection: &Connection, file: &Path, retention: Retention) -> Result<Self> {
-        // A file system that does not tell its size has no share of it.
-        let size = Disk::of(file).map_or_else(
-            |_| retention.size.resolve(Disk::default()).filter(|octets| 0 < *octets),
-            |disk| retention.size.resolve(disk),
-        );
+        let size = limit(file, retention);
         let gives_back = pragma(connection, "auto_vacuum")? == 2;
         let newest = edge(connection, "max")?.map(RowKey::received);
         Ok(Self {
@@ -100,6 +96,11 @@ impl Pruner {
             gives_back,
             cut: false,
         })
+    }
+
+    /// Other limits from now on; the clock goes on.
+    pub(super) fn limit(&mut self, file: &Path, retention: Retention) {
+        (self.age, self.size) = (retention.age, limit(file, retention));
     }
 
     /// One step, which should take no longer than half of `budget`.
@@ -200,6 +201,14 @@ impl Pruner {
         let kept = if 0 < space.missing { 0 } else { (space.pages - space.free) / 16 };
         space.free.saturating_sub(kept)
     }
+}
+
+/// In octets. A file system that does not tell its size has no share of it.
+fn limit(file: &Path, retention: Retention) -> Option<u64> {
+    Disk::of(file).map_or_else(
+        |_| retention.size.resolve(Disk::default()).filter(|octets| 0 < *octets),
+        |disk| retention.size.resolve(disk),
+    )
 }
 
 /// Figures of the file.

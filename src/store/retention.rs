@@ -47,6 +47,27 @@ pub(super) const SAFE_MS: i64 = 3_600_000;
 
 /// Octets of a file system.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Space {
+    pub total: u64,
+    /// For a user without privileges.
+    pub available: u64,
+    /// What is to stay free; when less is, the oldest flows go.
+    pub reserve: u64,
+}
+
+impl Space {
+    /// Of the file system that holds a path.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let disk = Disk::of(path)?;
+        Ok(Self { total: disk.total, available: disk.available, reserve: disk.reserve() })
+    }
+}
+
+/// Octets of a file system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Disk {
     pub(super) total: u64,
     /// For a user without privileges.
@@ -62,11 +83,20 @@ impl Disk {
 
     /// How much less than the reserve is left.
     pub(super) fn missing(self) -> u64 {
-        RESERVE.min(self.total / 20).saturating_sub(self.available)
+        self.reserve().saturating_sub(self.available)
+    }
+
+    fn reserve(self) -> u64 {
+        RESERVE.min(self.total / 20)
     }
 }
 
 impl Size {
+    /// How large a database on such a file system may become; `None` for as large as it likes.
+    pub fn octets(self, space: Space) -> Option<u64> {
+        self.resolve(Disk { total: space.total, available: space.available })
+    }
+
     /// In octets.
     pub(super) fn resolve(self, disk: Disk) -> Option<u64> {
         match self {

@@ -13,10 +13,14 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::keys::RowKey;
-use crate::store::{Action, Error, exporter_names};
+use crate::store::{Action, Error, exporter_names, troubles};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE, V5, derived::TABLES];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE, V5, derived::TABLES, troubles::TABLES];
+
+/// The version of files that have no roll-ups yet.
+#[cfg(test)]
+pub(super) const WITHOUT_DERIVED: usize = 5;
 
 /// The version that this program writes and reads.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of entries")]

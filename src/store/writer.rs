@@ -25,7 +25,7 @@ use crate::store::retention::Retention;
 pub use crate::store::rollup::Limits;
 use crate::store::row::{GROUP, Insert, Placed};
 use crate::store::templates::{self, Stored};
-use crate::store::{Action, Error, exporter_names};
+use crate::store::{Action, Error, exporter_names, troubles};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -36,9 +36,12 @@ pub struct Options {
     pub rollups: Limits,
 }
 
+/// Flows that may wait unless told otherwise.
+pub const DEFAULT_BUFFER: usize = 2_000_000;
+
 impl Default for Options {
     fn default() -> Self {
-        Self { buffer_flows: 2_000_000, retention: Retention::default(), rollups: Limits::default() }
+        Self { buffer_flows: DEFAULT_BUFFER, retention: Retention::default(), rollups: Limits::default() }
     }
 }
 
@@ -130,6 +133,12 @@ impl Writer {
             stats,
             incidents,
         })
+    }
+
+    /// Keeps more or less from now on.
+    pub fn retain(&mut self, retention: Retention) {
+        self.retention = retention;
+        self.pruner.limit(self.database.file(), retention);
     }
 
     /// What waits to be written; a source puts its batches there.
@@ -304,6 +313,7 @@ impl Writer {
         let transaction = self.database.connection_mut().transaction_with_behavior(TransactionBehavior::Immediate)?;
         let run = accounts::save_run(&transaction, self.run, (now, ended), health, lost)?;
         accounts::save_exporters(&transaction, run, &health.exporters)?;
+        troubles::save(&transaction, run, now, health, lost)?;
         self.names.save(&transaction, run, &health.names)?;
         if let Some(known) = self.templates.as_ref().filter(|_| !self.templates_written) {
             templates::save(&transaction, known)?;

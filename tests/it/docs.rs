@@ -2,23 +2,117 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use clap::{CommandFactory, Parser};
 use flowglass::cli::Cli;
 use flowglass::{filter, names};
 
+use rusqlite::Connection;
+use rustix::process::Signal;
+
+use crate::program::{Collector, expected, fixture, run, stored, text};
 use crate::support::package;
 
+/// Pages with commands in them, and how many of this program there are at least.
+const PAGES: &[(&str, usize)] = &[
+    ("README.md", 5),
+    ("SECURITY.md", 1),
+    ("docs/install.md", 3),
+    ("docs/exporters.md", 2),
+    ("docs/operations.md", 3),
+    ("docs/troubleshooting.md", 3),
+];
+
+fn page(name: &str) -> String {
+    fs::read_to_string(package().join(name)).unwrap()
+}
+
 #[test]
-fn the_commands_of_the_readme_parse() {
-    let readme = readme();
-    let commands: Vec<_> = code_lines(&readme).filter_map(arguments).collect();
-    assert!(5 <= commands.len(), "{commands:?}");
-    for command in commands {
-        if let Err(error) = Cli::try_parse_from(&command) {
-            panic!("{}: {error}", command.join(" "));
+fn the_commands_of_the_pages_parse() {
+    for (name, least) in PAGES {
+        let page = page(name);
+        let commands: Vec<_> = code_lines(&page).filter_map(arguments).collect();
+        assert!(*least <= commands.len(), "{name}: {commands:?}");
+        for command in commands {
+            if let Err(error) = Cli::try_parse_from(&command) {
+                panic!("{name}: {}: {error}", command.join(" "));
+            }
         }
     }
+}
+
+/// Whatever the shell is given is a sentence of its grammar, and each file of the repository that it names is there.
+#[test]
+fn the_shell_of_the_pages_is_shell() {
+    for (name, _) in PAGES {
+        let page = page(name);
+        for block in page.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n")) {
+            let output = Command::new("bash").args(["-n", "-c", block]).output().unwrap();
+            assert!(output.status.success(), "{name}: {block}\n{}", text(&output.stderr));
+            let words = block.split_whitespace().filter(|word| word.starts_with("packaging/"));
+            words.for_each(|word| assert!(package().join(word).exists(), "{name}: {word}"));
+        }
+    }
+}
+
+/// Every table and view has its place on the page, and the queries of the page are answered.
+#[test]
+fn the_page_on_the_database_names_all_that_is_in_it() {
+    let page = page("docs/schema.md");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flows.db");
+    let capture = fixture("softflowd-v9");
+    assert!(run(&["replay", capture.to_str().unwrap(), "--no-ui", "--db", path.to_str().unwrap()]).status.success());
+    let database = Connection::open(&path).unwrap();
+    let mut names = database.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')").unwrap();
+    let names: Vec<String> = names.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(10 < names.len() && missing.is_empty(), "the page lacks {missing:?}");
+    let queries: Vec<_> = page.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(queries.len(), 3);
+    for query in queries {
+        let mut statement = database.prepare(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        statement.query(()).unwrap().next().unwrap();
+    }
+}
+
+/// The backup of the page is made while a collector writes, checked, and taken over by another one.
+#[test]
+fn the_backup_of_the_page_is_whole_and_can_be_restored() {
+    let page = page("docs/operations.md");
+    let command = code_lines(&page).find(|line| line.contains("VACUUM INTO")).unwrap();
+    let sql = command.split('"').nth(1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut collector = Collector::start(&["--db", &at("flows.db"), "--flush-interval", "1s"]);
+    collector.replay(&fixture("softflowd-v9"));
+    let (bytes, packets, flows) = expected(&["softflowd-v9"]);
+    let mut written = 0;
+    while written < flows {
+        let line = collector.wait_for(|line| line.contains("flush flows="));
+        written += line.split("flows=").nth(1).unwrap().split(' ').next().unwrap().parse::<u64>().unwrap();
+    }
+    let sql = sql.replace("/var/backups/flows.db", &at("backup.db"));
+    Connection::open(at("flows.db")).unwrap().execute_batch(&sql).unwrap();
+    collector.signal(Signal::TERM);
+    assert!(collector.end().0.success());
+    let output = run(&["check", "--db", &at("backup.db")]);
+    let told = text(&output.stdout);
+    assert!(output.status.success() && told.contains(&format!("sound: {flows} flows")), "{told}");
+    let collector = Collector::start(&["--db", &at("backup.db"), "--retention", "forever", "--max-size", "unlimited"]);
+    collector.replay(&fixture("softflowd-v5"));
+    collector.signal(Signal::TERM);
+    assert!(collector.end().0.success());
+    let (more_bytes, more_packets, more_flows) = expected(&["softflowd-v5"]);
+    assert_eq!(stored(Path::new(&at("backup.db"))), (bytes + more_bytes, packets + more_packets, flows + more_flows));
+    assert!(run(&["check", "--db", &at("backup.db")]).status.success());
+    // One byte that is not where it should be.
+    let database = Connection::open(at("backup.db")).unwrap();
+    database.execute_batch("UPDATE rollup SET bytes = bytes + 1 WHERE dimension = 3 AND grain = 1").unwrap();
+    let output = run(&["check", "--db", &at("backup.db")]);
+    assert!(text(&output.stdout).contains("differs: the hour from ") && output.status.code() == Some(1));
 }
 
 #[test]
@@ -51,12 +145,15 @@ fn the_variables_of_the_readme_are_those_of_the_program() {
 }
 
 #[test]
-fn the_files_that_the_readme_points_at_exist() {
-    let readme = readme();
-    let targets: Vec<_> = readme.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
-    assert!(!targets.is_empty());
-    for target in targets.iter().filter(|target| !target.contains("://")) {
-        assert!(package().join(target).exists(), "{target}");
+fn the_files_that_the_pages_point_at_exist() {
+    for (name, _) in PAGES {
+        let page = page(name);
+        let targets: Vec<_> = page.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+        assert!(!targets.is_empty() || *name != "README.md");
+        let folder = package().join(name);
+        for target in targets.iter().filter(|target| !target.contains("://")) {
+            assert!(folder.parent().unwrap().join(target).exists(), "{name}: {target}");
+        }
     }
 }
 
@@ -87,6 +184,8 @@ fn code_lines(text: &str) -> impl Iterator<Item = &str> {
 /// What a line of shell gives to the program, its name first; nothing when it starts another one.
 fn arguments(line: &str) -> Option<Vec<&str>> {
     let mut arguments: Vec<_> = line
+        .strip_prefix("sudo ")
+        .unwrap_or(line)
         .split_whitespace()
         .take_while(|word| !word.starts_with(['|', '#', ';', '&']) && !word.contains('>'))
         .skip_while(|word| word.contains('='))

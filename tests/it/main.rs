@@ -7,13 +7,18 @@
     reason = "a test fails by panicking and tells on stdout"
 )]
 
+mod config;
 mod conformance;
 mod corpus;
+mod day;
 mod docs;
+mod doctor;
 mod faults;
 mod golden;
 mod listening;
+mod metrics;
 mod program;
 mod pty;
+mod service;
 mod support;
 mod tidy;

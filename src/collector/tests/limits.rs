@@ -226,3 +226,33 @@ proptest! {
         prop_assert_eq!((totals.waiting_octets, totals.template_octets, totals.fact_octets), (0, 0, 0));
     }
 }
+
+#[test]
+fn a_missing_template_is_told_with_its_time_until_it_comes_and_only_a_few_outlive_their_sets() {
+    let mut bench = Bench::with(Limits { waiting_ms: 1000, ..Default::default() });
+    let missing = |bench: &Bench| {
+        let health = bench.collector.health();
+        health.missing.iter().map(|missing| (missing.template.0, missing.since, missing.last, missing.sets)).collect()
+    };
+    let send = |bench: &mut Bench, after: i64, id: u16| {
+        bench.send_at(NOW.plus(after), 50_000, ipfix(0).data(TemplateId(id), &[0; 4])).unwrap();
+    };
+    send(&mut bench, 0, 256);
+    send(&mut bench, 500, 256);
+    // What waited is gone, and the template is missing all the same.
+    bench.collector.tick(NOW.plus(60_000));
+    send(&mut bench, 60_000, 256);
+    let told: Vec<_> = missing(&bench);
+    assert_eq!(told, [(256, NOW, NOW.plus(60_000), 1)]);
+    bench.send_at(NOW.plus(60_001), 50_000, ipfix(0).template(&template(256, &[(1, 4)]))).unwrap();
+    let told: Vec<_> = missing(&bench);
+    assert!(told.is_empty(), "{told:?}");
+    for id in 300..400 {
+        send(&mut bench, 60_002, id);
+    }
+    let told: Vec<_> = missing(&bench);
+    assert_eq!(told.len(), stats::MISSING);
+    bench.collector.tick(NOW.plus(120_000));
+    let told: Vec<_> = missing(&bench);
+    assert_eq!(told.iter().map(|told| told.0).collect::<Vec<_>>(), [300, 301, 302, 303]);
+}

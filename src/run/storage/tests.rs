@@ -26,7 +26,10 @@ impl Run {
         let writer = Writer::open(&path, Options { buffer_flows, ..Options::default() }).unwrap();
         let queue = writer.queue();
         let (sender, stats) = watch::channel(None);
-        let storage = Storage::new(writer, Arc::default(), Duration::from_secs(1), sender);
+        let storage = {
+            let settings = Adjustable { flush_interval: Duration::from_secs(1), ..Adjustable::default() };
+            Storage::new(writer, Arc::default(), watch::channel(settings).1, sender)
+        };
         let thread = thread::spawn(move || storage.run());
         Self { _folder: folder, path, queue, stats, thread }
     }

@@ -174,13 +174,21 @@ fn a_flush_that_failed_counts_nothing_twice() {
 
 #[test]
 fn a_file_without_roll_ups_gets_them() {
-    let place = Place::new();
-    place.write(&flows(NOW, 0..1_000));
+    let (place, new) = (Place::new(), Place::new());
+    new.write(&flows(NOW, 0..1_000));
     let old = place.sqlite();
-    for table in ["rollup", "rollup_rest", "blocks", "block_filters", "derived", "late"] {
-        old.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    for migration in schema::MIGRATIONS.iter().take(schema::WITHOUT_DERIVED) {
+        old.execute_batch(migration).unwrap();
     }
-    old.pragma_update(None, "user_version", schema::SUPPORTED - 1).unwrap();
+    let seen = "id, address, domain, version, first_seen_ms, last_seen_ms";
+    old.execute_batch(&format!(
+        "ATTACH '{}' AS new; INSERT INTO flows SELECT * FROM new.flows;
+         INSERT INTO exporters ({seen}) SELECT {seen} FROM new.exporters;",
+        new.path.display()
+    ))
+    .unwrap();
+    old.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    old.pragma_update(None, "user_version", i32::try_from(schema::WITHOUT_DERIVED).unwrap()).unwrap();
     drop(old);
     place.write(&flows(NOW.plus(1), 1_000..1_100));
     assert_ne!(written(&place), 0);
