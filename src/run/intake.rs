@@ -114,7 +114,9 @@ impl Intake {
         self.flows.clear();
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         let outlets = &self.outlets;
-        if let Err(TrySendError::Full(_)) = outlets.offer_flows(&outlets.window, Arc::clone(&batch)) {
+        if outlets.shows
+            && let Err(TrySendError::Full(_)) = outlets.offer_flows(&outlets.window, Arc::clone(&batch))
+        {
             self.passed_over.window = self.passed_over.window.saturating_add(count);
         }
         match outlets.json.as_ref().map(|json| outlets.offer_flows(json, Arc::clone(&batch))) {

@@ -58,6 +58,9 @@ pub(super) struct Outlets {
     pub(super) json: Option<Outlet>,
     /// Signs of life and the accounts, for whoever asks from outside.
     pub(super) beats: watch::Sender<Beat>,
+    /// Whether anybody looks at the live figures. A service that nobody watches aggregates nothing twice: roll-ups are made
+    /// as flows are stored.
+    pub(super) shows: bool,
     /// Whether the source waits for them: a capture can, a network cannot.
     pub(super) patient: bool,
 }
@@ -143,7 +146,8 @@ impl Pipeline {
         };
         let (storage_outlet, storage) = storage.unzip();
         let (json_outlet, json) = json.unzip();
-        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, patient };
+        let shows = matches!(config.output, Output::Screen { .. } | Output::Table { .. });
+        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, shows, patient };
         let live = Live::new(source.shown(), source.notice(), span(config), storage_stats);
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;

@@ -61,7 +61,9 @@ impl Stored {
                 // The reader of the JSON lines has gone, and with it whoever wanted them.
                 return Ok(());
             }
-            let _ = outlets.window.send_flows(flows.into());
+            if outlets.shows {
+                let _ = outlets.window.send_flows(flows.into());
+            }
             let _ = outlets.window.send(Message::Now(latest));
         }
         Ok(())
