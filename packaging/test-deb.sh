@@ -104,6 +104,42 @@ in_root dpkg --remove flowglass
 in_root dpkg --install /second.deb
 [[ $(flows) == "$after" ]] || fail 'removal cost flows'
 
+say 'under systemd, where this host can boot one in a container'
+if command -v systemd-nspawn >/dev/null && in_root apt-get install -qq -y --no-install-recommends systemd-sysv dbus >"$work/apt.log" 2>&1; then
+  cat >"$root/probe" <<'PROBE'
+#!/bin/sh
+for second in 1 2 3 4 5 6 7 8 9 10; do systemctl -q is-active flowglass && break; sleep 1; done
+systemctl reload flowglass && echo reloaded
+systemctl restart flowglass && echo restarted
+systemctl is-active flowglass
+systemctl is-enabled flowglass.socket
+journalctl -u flowglass -o cat --no-pager
+systemd-analyze security flowglass --no-pager | tail -n 1
+flowglass check
+PROBE
+  cat >"$root/etc/systemd/system/probe.service" <<'UNIT'
+[Unit]
+After=flowglass.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'sh /probe >/probe.log 2>&1'
+ExecStopPost=/bin/systemctl poweroff --no-block
+UNIT
+  mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+  ln -sf ../probe.service "$root/etc/systemd/system/multi-user.target.wants/probe.service"
+  timeout 120 systemd-nspawn -q -D "$root" -b --keep-unit --register=no >"$work/nspawn.log" 2>&1 || true
+  if [[ -s $root/probe.log ]]; then
+    cat "$root/probe.log"
+    for line in reloaded restarted active disabled 'settings read again' "sound: $after flows"; do
+      grep -q "$line" "$root/probe.log" || fail "systemd: not $line"
+    done
+  else
+    echo 'skipped: it does not boot here'
+  fi
+else
+  echo 'skipped: systemd-nspawn is missing, or there is no systemd to install'
+fi
+
 say purge
 in_root dpkg --purge flowglass
 [[ ! -e $root/var/lib/flowglass && ! -e $root/etc/flowglass ]] || fail 'purge left something'

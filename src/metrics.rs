@@ -52,7 +52,7 @@ pub fn text(facts: &Facts) -> Result<String, fmt::Error> {
     Ok(out)
 }
 
-/// The media type of [`text`].
+/// The media type of [`text()`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Labels = Arc<Vec<(&'static str, String)>>;
