@@ -27,7 +27,10 @@ use tokio::time::sleep;
 
 use crate::cli::Cli;
 use crate::config::{self, Config, Database, Output};
+use crate::demo;
+use crate::filter::Filter;
 use crate::flow::Timestamp;
+use crate::names::Names;
 use crate::report;
 use crate::run::pipeline::{Outcome, Pipeline};
 use crate::tui;
@@ -63,8 +66,9 @@ fn run(config: Config) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are taken over before anything is opened, so that none of them costs a flow.
     let signals = runtime.block_on(async { Signals::new() })?;
+    let names = names(&config)?;
     let mut pipeline = Pipeline::start(&config, database, Arc::clone(&stop))?;
-    let waited = runtime.block_on(wait(&config, &mut pipeline, signals));
+    let waited = runtime.block_on(wait(&config, names, &mut pipeline, signals));
     stop.store(true, Ordering::Relaxed);
     let outcome = pipeline.finish()?;
     waited?;
@@ -72,15 +76,16 @@ fn run(config: Config) -> Result<()> {
 }
 
 /// Returns when a person, a signal, the clock or the end of the source says so.
-async fn wait(config: &Config, pipeline: &mut Pipeline, mut signals: Signals) -> Result<()> {
+async fn wait(config: &Config, names: Option<Known>, pipeline: &mut Pipeline, mut signals: Signals) -> Result<()> {
     match &config.output {
-        Output::Screen { ascii, color } => {
-            let theme = tui::view::Theme { color: *color, ascii: *ascii };
-            let settings = tui::Settings { theme, ..Default::default() };
-            let (span, wanted) = watch::channel(Span::default());
-            let forward = pipeline.forward(wanted);
+        Output::Screen(settings) => {
+            let (names, named) = names.unwrap_or_else(|| (Arc::default(), watch::channel(0).1));
+            let (span, spans) = watch::channel(Span::default());
+            let (filter, filters) = watch::channel(Filter::all());
+            let forward = pipeline.forward(spans, filters);
+            let ends = tui::Ends { feeds: pipeline.feeds(), names, named, span, filter };
             tokio::select! {
-                shown = tui::run(settings, pipeline.feeds(), span) => { shown.context("cannot use the terminal")?; }
+                shown = tui::run(settings.as_ref().clone(), ends) => { shown.context("cannot use the terminal")?; }
                 () = forward => {}
             }
             Ok(())
@@ -101,6 +106,23 @@ async fn wait(config: &Config, pipeline: &mut Pipeline, mut signals: Signals) ->
             Ok(())
         }
     }
+}
+
+/// Names, and what changes when they know more.
+type Known = (Arc<Names>, watch::Receiver<u64>);
+
+/// The names that a screen shows; nobody else asks for any.
+fn names(config: &Config) -> Result<Option<Known>> {
+    if !config.has_screen() {
+        return Ok(None);
+    }
+    let (changed, named) = watch::channel(0);
+    let mut names = Names::open(&config.names, move || changed.send_modify(|changes| *changes += 1))?;
+    if matches!(config.source, config::Source::Demo(_)) {
+        let made_up = demo::names().into_iter();
+        names = names.with_hosts(made_up.filter_map(|(address, name)| Some((address, crate::names::safe(&name)?))));
+    }
+    Ok(Some((Arc::new(names), named)))
 }
 
 /// What is left to say when everything has stopped.

@@ -7,6 +7,7 @@ use crossbeam_channel::Receiver;
 use tokio::sync::watch;
 
 use crate::collector::stats::Health;
+use crate::filter::Filter;
 use crate::flow::Timestamp;
 use crate::run::now;
 use crate::run::pipeline::Message;
@@ -20,6 +21,8 @@ const SHORTEST: Duration = Duration::from_millis(250);
 /// State of the window thread.
 pub(super) struct Live {
     window: Window,
+    /// What the window takes in.
+    filter: Filter,
     span: Span,
     /// The source's clock.
     now: Timestamp,
@@ -43,6 +46,7 @@ impl Live {
     ) -> Self {
         Self {
             window: Window::new(Limits::default()),
+            filter: Filter::all(),
             span,
             now: Timestamp::default(),
             started: now(),
@@ -79,7 +83,9 @@ impl Live {
         match message {
             Message::Flows(flows) => {
                 for flow in flows.iter() {
-                    self.window.record(flow);
+                    if self.filter.matches(flow) {
+                        self.window.record(flow);
+                    }
                     self.now = self.now.max(flow.received);
                 }
                 false
@@ -96,6 +102,14 @@ impl Live {
             }
             Message::Span(span) => {
                 self.span = span;
+                true
+            }
+            Message::Filter(filter) => {
+                // Figures of two filters must not be mixed, so they begin anew.
+                if self.filter != *filter {
+                    self.window = Window::new(Limits::default());
+                    self.filter = *filter;
+                }
                 true
             }
             Message::Shown(source) => {

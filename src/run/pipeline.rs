@@ -15,14 +15,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, SendError, Sender, TrySendError, bounded};
 use tokio::sync::{oneshot, watch};
+use tokio::time::sleep;
 
 use crate::collector::stats::Health;
 use crate::collector::{Collector, Limits};
 use crate::config::{Config, Output, Source};
+use crate::filter::Filter;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
 use crate::run::keep::Aside;
@@ -47,6 +50,8 @@ pub(super) enum Message {
     Now(Timestamp),
     /// The screen wants another span.
     Span(Span),
+    /// The screen wants to see these flows alone.
+    Filter(Box<Filter>),
     /// What the screen says about the source has changed: a capture is over.
     Shown(Shown),
 }
@@ -157,14 +162,27 @@ impl Pipeline {
         pending().await
     }
 
-    /// Hands the spans that the screen wants to the window thread, for ever.
-    pub(super) fn forward(&self, mut wanted: watch::Receiver<Span>) -> impl Future<Output = ()> + use<> {
-        let spans = self.spans.clone();
+    /// Hands the spans and filters that the screen wants to the window thread, for ever.
+    pub(super) fn forward(
+        &self,
+        mut spans: watch::Receiver<Span>,
+        mut filters: watch::Receiver<Filter>,
+    ) -> impl Future<Output = ()> + use<> {
+        let wishes = self.spans.clone();
         async move {
-            while wanted.changed().await.is_ok() {
-                let span = *wanted.borrow_and_update();
-                // A full channel means that a new snapshot is about to come anyway; the next key press tries again.
-                let _ = spans.try_send(Message::Span(span));
+            loop {
+                let wish = tokio::select! {
+                    changed = spans.changed() => changed.map(|()| Message::Span(*spans.borrow_and_update())),
+                    changed = filters.changed() => {
+                        changed.map(|()| Message::Filter(Box::new(filters.borrow_and_update().clone())))
+                    }
+                };
+                let Ok(mut wish) = wish else { break };
+                // The window thread is busy; a wish that was lost would never come again.
+                while let Err(TrySendError::Full(again)) = wishes.try_send(wish) {
+                    sleep(Duration::from_millis(50)).await;
+                    wish = again;
+                }
             }
             pending().await
         }

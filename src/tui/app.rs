@@ -7,8 +7,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::collector::stats::Health;
+use crate::filter::Filter;
 use crate::flow::Timestamp;
-use crate::tui::keys::{self, Action, Context, Key, Motion, Turn};
+use crate::names::Names;
+use crate::tui::copy::{self, Between, Figures, Selection};
+use crate::tui::edit::Line;
+use crate::tui::filter_line::FilterLine;
+use crate::tui::keys::{Action, Context, Form, Key, Keys, Motion, Turn};
+use crate::tui::labels::Labels;
+use crate::tui::list::{self, List};
+use crate::tui::remembered::Remembered;
 use crate::tui::units::Units;
 use crate::window::{Conversation, ConversationKey, Snapshot, Span};
 
@@ -74,6 +82,14 @@ pub struct StorageView {
 #[derive(Debug, Clone)]
 pub enum Event {
     Key(Key),
+    /// Text that came in one piece.
+    Paste(String),
+    /// The wheel of the mouse.
+    Wheel(Turn),
+    /// DNS has told something new.
+    Names,
+    /// How many frames a second the line carries, when it is a slow one.
+    Pace(Option<String>),
     Feed(Feed),
     /// So many rows of the table fit now, and so many lines of the help do not.
     Room {
@@ -83,15 +99,23 @@ pub enum Event {
 }
 
 /// What the loop must do after an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     Redraw,
     /// Redraw, and have the next feed look back so far.
     Look(Span),
+    /// Redraw, and have the next feed show these flows alone.
+    Filter(Filter),
+    /// Redraw, and put this into the clipboard of whoever sits in front.
+    Copy(String),
+    /// Redraw, and take the mouse over, or give it back.
+    Mouse(bool),
     /// Redraw every cell.
     Repaint,
     Suspend,
     Quit,
+    /// Quit, and leave the last picture behind.
+    QuitLeaving,
 }
 
 /// What lies on top.
@@ -100,7 +124,31 @@ pub enum Screen {
     #[default]
     Main,
     Help,
+    /// The line in which the filter is edited, below the rows.
+    Filter,
+    /// The menu of the copy key, or what was copied.
+    Copy,
 }
+
+/// The page of keys and words, and what of it is searched for.
+#[derive(Debug, Clone, Default)]
+struct Help {
+    search: Line,
+    is_searching: bool,
+    offset: usize,
+    /// The furthest that it can be scrolled.
+    hidden: usize,
+}
+
+/// What was copied, or why it could not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    pub form: Form,
+    pub text: Result<String, &'static str>,
+}
+
+/// Octets of what is searched for in the help.
+const SEARCH: usize = 64;
 
 /// What rows are sorted by, the largest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -167,19 +215,20 @@ pub struct App {
     span: Span,
     /// The conversations shown, in their order; a copy, since a snapshot is sorted by bytes and never changes.
     rows: Vec<Conversation>,
-    /// By key and not by row, so that it stays with what it marks.
-    selected: Option<ConversationKey>,
-    /// The row of the selection; where it was last, when its conversation is not among the rows.
-    cursor: usize,
-    /// The first row that is shown.
-    offset: usize,
-    /// How many rows fit.
-    room: usize,
-    help_offset: usize,
-    /// The furthest that the help can be scrolled.
-    help_hidden: usize,
+    /// Their keys, in the same order.
+    row_keys: Vec<ConversationKey>,
+    list: List<ConversationKey>,
+    help: Help,
     /// An answer to a key that could do nothing.
     hint: Option<&'static str>,
+    /// What is to be said once, until the next key.
+    said: Option<String>,
+    keys: Keys,
+    labels: Labels,
+    filter: FilterLine,
+    copied: Option<Copied>,
+    has_mouse: bool,
+    pace: Option<String>,
 }
 
 impl App {
@@ -187,17 +236,31 @@ impl App {
         Self { span, units, ..Self::default() }
     }
 
+    /// The same with other keys and names.
+    #[must_use]
+    pub fn with(mut self, keys: Keys, names: Arc<Names>) -> Self {
+        self.keys = keys;
+        self.labels.names = names;
+        self
+    }
+
     /// Takes an event in. Nothing to do for the loop means that the screen stays as it is.
     pub fn update(&mut self, event: Event) -> Option<Request> {
         match event {
             Event::Key(key) => {
-                let context = match self.screen {
-                    Screen::Main => Context::Main,
-                    Screen::Help => Context::Everywhere,
-                };
-                let had_hint = self.hint.take().is_some();
-                let request = keys::action(key, context).and_then(|action| self.act(action));
-                request.or_else(|| had_hint.then_some(Request::Redraw))
+                let had_hint = self.hint.take().is_some() | self.said.take().is_some();
+                self.press(key).or_else(|| had_hint.then_some(Request::Redraw))
+            }
+            Event::Paste(text) => self.paste(&text),
+            Event::Wheel(turn) => {
+                let motion = if turn == Turn::Next { Motion::Down } else { Motion::Up };
+                (0..3).filter_map(|_| self.scroll(motion)).last()
+            }
+            Event::Names => Some(Request::Redraw),
+            Event::Pace(pace) => {
+                let is_new = self.pace != pace;
+                self.pace = pace;
+                is_new.then_some(Request::Redraw)
             }
             Event::Feed(feed) => {
                 self.feed = feed;
@@ -207,12 +270,22 @@ impl App {
                 Some(Request::Redraw)
             }
             Event::Room { rows, help_hidden } => {
-                self.room = rows;
-                self.help_hidden = help_hidden;
-                self.help_offset = self.help_offset.min(help_hidden);
-                self.follow();
+                self.list.make_room(rows, &self.row_keys);
+                self.help.hidden = help_hidden;
+                self.help.offset = self.help.offset.min(help_hidden);
                 None
             }
+        }
+    }
+
+    /// Where keys are pressed now.
+    pub const fn context(&self) -> Context {
+        match self.screen {
+            Screen::Main => Context::Main,
+            Screen::Help if self.help.is_searching => Context::Line,
+            Screen::Help => Context::Help,
+            Screen::Filter => Context::Line,
+            Screen::Copy => Context::Menu,
         }
     }
 
@@ -247,20 +320,45 @@ impl App {
     }
 
     pub const fn offset(&self) -> usize {
-        self.offset
+        self.list.offset()
     }
 
     pub const fn selected(&self) -> Option<ConversationKey> {
-        self.selected
+        self.list.selected()
     }
 
     pub const fn help_offset(&self) -> usize {
-        self.help_offset
+        self.help.offset
+    }
+
+    /// What of the help is searched for, and whether that is being typed.
+    pub const fn help_search(&self) -> (&Line, bool) {
+        (&self.help.search, self.help.is_searching)
     }
 
     /// The line for the person in front: an answer to the last key, or what the feed has to say.
     pub fn notice(&self) -> Option<&str> {
-        self.hint.or(self.feed.notice.as_deref())
+        self.hint.or(self.said.as_deref()).or(self.feed.notice.as_deref())
+    }
+
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub const fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    pub const fn filter(&self) -> &FilterLine {
+        &self.filter
+    }
+
+    pub const fn copied(&self) -> Option<&Copied> {
+        self.copied.as_ref()
+    }
+
+    pub fn pace(&self) -> Option<&str> {
+        self.pace.as_deref()
     }
 
     pub fn stage(&self) -> Stage {
@@ -274,9 +372,35 @@ impl App {
         }
     }
 
+    fn press(&mut self, key: Key) -> Option<Request> {
+        let context = self.context();
+        let action = self.keys.action(key, context);
+        if context != Context::Line || matches!(action, Some(Action::Quit | Action::Suspend | Action::Repaint)) {
+            return action.and_then(|action| self.act(action));
+        }
+        let acted = match (action, self.screen) {
+            (Some(action), Screen::Filter) => return self.edit_filter(action, key),
+            (Some(action), _) => self.edit_search(action, key),
+            (None, Screen::Filter) => self.filter.take(key, &self.labels.names),
+            (None, _) => self.help.search.take(key, SEARCH),
+        };
+        acted.then_some(Request::Redraw)
+    }
+
+    fn paste(&mut self, text: &str) -> Option<Request> {
+        match (self.context(), self.screen) {
+            (Context::Line, Screen::Filter) => self.filter.paste(text, &self.labels.names),
+            (Context::Line, _) => self.help.search.insert(text, SEARCH),
+            // Pasted letters are no keys: whoever pastes into the wrong window does nothing to it.
+            _ => return None,
+        }
+        Some(Request::Redraw)
+    }
+
     fn act(&mut self, action: Action) -> Option<Request> {
         match action {
             Action::Quit => return Some(Request::Quit),
+            Action::QuitLeaving => return Some(Request::QuitLeaving),
             Action::Suspend => return Some(Request::Suspend),
             Action::Repaint => return Some(Request::Repaint),
             Action::Span(Turn::Next) => return self.look(self.span.longer()),
@@ -285,28 +409,162 @@ impl App {
             Action::SpanAround => return self.look(self.span.longer()),
             Action::Move(motion) => return self.scroll(motion),
             Action::Help => self.toggle_help(),
-            Action::Back if self.screen == Screen::Help => self.toggle_help(),
-            Action::Back => {
-                self.selected.take()?;
-                self.cursor = 0;
-                self.offset = 0;
-            }
+            Action::Back => return self.back(),
             Action::Freeze => self.freeze(),
             Action::Units => self.units = self.units.next(),
             Action::Sort(turn) => {
                 self.sort = self.sort.turned(turn);
                 self.arrange();
             }
+            Action::Filter => {
+                self.filter.open(&self.labels.names);
+                self.screen = Screen::Filter;
+            }
+            Action::Copy if self.selection().is_none() => self.hint = Some("select a row first: `j` or the down key"),
+            Action::Copy => {
+                self.copied = None;
+                self.screen = Screen::Copy;
+            }
+            Action::CopyAs(form) => return self.copy(form),
+            Action::HostNames => self.labels.hosts = !self.labels.hosts,
+            Action::ServiceNames => self.labels.services = !self.labels.services,
+            Action::Privacy => self.labels.privacy = !self.labels.privacy,
+            Action::Mouse => {
+                self.has_mouse = !self.has_mouse;
+                return Some(Request::Mouse(self.has_mouse));
+            }
+            Action::Search => self.help.is_searching = true,
+            Action::Accept | Action::Complete | Action::History(_) => return None,
+        }
+        Some(Request::Redraw)
+    }
+
+    /// What the keys of a line do to the filter.
+    fn edit_filter(&mut self, action: Action, key: Key) -> Option<Request> {
+        let names = &self.labels.names;
+        match action {
+            Action::Accept => {
+                if let Some(filter) = self.filter.accept(names) {
+                    self.screen = Screen::Main;
+                    return Some(Request::Filter(filter));
+                }
+            }
+            Action::Back => self.screen = Screen::Main,
+            Action::Complete => self.filter.complete(names),
+            Action::History(turn) => self.filter.turn(turn, names),
+            _ => return self.filter.take(key, names).then_some(Request::Redraw),
+        }
+        Some(Request::Redraw)
+    }
+
+    fn edit_search(&mut self, action: Action, key: Key) -> bool {
+        match action {
+            Action::Accept => self.help.is_searching = false,
+            Action::Back => self.help = Help::default(),
+            _ => return self.help.search.take(key, SEARCH),
+        }
+        true
+    }
+
+    fn back(&mut self) -> Option<Request> {
+        match self.screen {
+            Screen::Help if !self.help.search.text().is_empty() => self.help.search = Line::default(),
+            Screen::Help => self.toggle_help(),
+            Screen::Copy if self.copied.is_some() => self.copied = None,
+            Screen::Copy | Screen::Filter => self.screen = Screen::Main,
+            Screen::Main => {
+                self.list.selected()?;
+                self.list.select(None);
+            }
         }
         Some(Request::Redraw)
     }
 
     fn toggle_help(&mut self) {
-        self.help_offset = 0;
+        self.help = Help { hidden: self.help.hidden, ..Help::default() };
         self.screen = match self.screen {
-            Screen::Main => Screen::Help,
             Screen::Help => Screen::Main,
+            _ => Screen::Help,
         };
+    }
+
+    /// What the selected row stands for.
+    pub fn selection(&self) -> Option<Selection> {
+        let key = self.list.selected()?;
+        Some(Selection::Conversation { hosts: (key.src_ip, key.dst_ip), service: Some((key.protocol, key.port)) })
+    }
+
+    fn copy(&mut self, form: Form) -> Option<Request> {
+        let selection = self.selection()?;
+        let snapshot = self.snapshot();
+        let seconds = i64::try_from(snapshot.seconds).unwrap_or(0);
+        let (from, to) = (snapshot.at.plus(-1000 * seconds), snapshot.at);
+        let between = Between { from, to, utc_offset_s: self.feed.utc_offset_s };
+        let text = copy::translate(selection, between, &self.figures(), form);
+        self.copied = Some(Copied { form, text: text.clone() });
+        Some(text.map_or(Request::Redraw, Request::Copy))
+    }
+
+    /// The selected row as exact figures.
+    fn figures(&self) -> Figures {
+        let row = |row: &Conversation| {
+            let (key, tally) = (row.key, row.tally);
+            let hosts =
+                [key.src_ip, key.dst_ip].map(|at| self.labels.names.host(at).unwrap_or_else(|| at.to_string().into()));
+            let mut cells = vec![key.src_ip.to_string(), key.dst_ip.to_string()];
+            cells.extend(hosts.map(|name| name.to_string()));
+            cells.push(self.labels.service(key.protocol, key.port).into_owned());
+            cells.extend([tally.counts.bytes, tally.counts.packets, tally.flows].map(|count| count.to_string()));
+            cells
+        };
+        Figures {
+            headings: vec!["src_ip", "dst_ip", "source", "destination", "service", "bytes", "packets", "flows"],
+            rows: self.rows.iter().filter(|row| Some(row.key) == self.list.selected()).map(row).collect(),
+        }
+    }
+
+    /// What the next start shall look like.
+    pub fn remembered(&self) -> Remembered {
+        Remembered {
+            filter: Some(self.filter.text().to_owned()).filter(|text| !text.is_empty()),
+            sort: Some(self.sort.label().to_owned()),
+            span: Some(self.span.seconds()),
+            units: Some(self.units.label().to_owned()),
+            host_names: Some(self.labels.hosts),
+            service_names: Some(self.labels.services),
+            privacy: Some(self.labels.privacy),
+            filters: self.filter.history().to_vec(),
+            ..Remembered::default()
+        }
+    }
+
+    /// Looks as it did last; what means nothing here is left as it is. Gives back what the loop must do for it.
+    pub fn restore(&mut self, remembered: Remembered) -> Vec<Request> {
+        let mut requests = Vec::new();
+        let same = |one: &str, other: &Option<String>| other.as_deref() == Some(one);
+        self.sort = Sort::ALL.into_iter().find(|sort| same(sort.label(), &remembered.sort)).unwrap_or(self.sort);
+        self.units = Units::ALL.into_iter().find(|units| same(units.label(), &remembered.units)).unwrap_or(self.units);
+        if let Some(span) = Span::ALL.into_iter().find(|span| Some(span.seconds()) == remembered.span) {
+            requests.extend(self.look(span));
+        }
+        let labels = &mut self.labels;
+        labels.hosts = remembered.host_names.unwrap_or(labels.hosts);
+        labels.services = remembered.service_names.unwrap_or(labels.services);
+        labels.privacy = remembered.privacy.unwrap_or(labels.privacy);
+        self.filter.remember(remembered.filters);
+        match remembered.filter.map(|text| self.filter.set(&text, &labels.names)) {
+            None => {}
+            Some(Ok(filter)) => requests.push(Request::Filter(filter)),
+            // It may have been of names that nobody knows yet; it still stands in the history.
+            Some(Err(error)) => self.said = Some(format!("the filter of the last time is left out: {error}")),
+        }
+        self.arrange();
+        requests
+    }
+
+    /// Says something until the next key.
+    pub fn say(&mut self, text: String) {
+        self.said = Some(text);
     }
 
     /// The snapshot that is kept knows one span only, so a frozen view cannot look back further.
@@ -336,57 +594,21 @@ impl App {
         rows.clone_from(&self.snapshot().conversations);
         let sort = self.sort;
         rows.sort_unstable_by(|a, b| sort.measure(b).cmp(&sort.measure(a)).then_with(|| a.key.cmp(&b.key)));
+        self.row_keys = rows.iter().map(|row| row.key).collect();
         self.rows = rows;
-        if let Some(row) = self.selected_row() {
-            self.cursor = row;
-        }
-        self.follow();
-    }
-
-    fn selected_row(&self) -> Option<usize> {
-        let key = self.selected?;
-        self.rows.iter().position(|row| row.key == key)
+        self.list.arrange(&self.row_keys);
     }
 
     fn scroll(&mut self, motion: Motion) -> Option<Request> {
         if self.screen == Screen::Help {
-            self.help_offset = moved(self.help_offset, motion, self.room, self.help_hidden);
+            self.help.offset = list::moved(self.help.offset, motion, self.list.room(), self.help.hidden);
             return Some(Request::Redraw);
         }
-        let last = self.rows.len().checked_sub(1)?;
-        self.cursor = match (self.selected, motion) {
-            (None, Motion::Up | Motion::Down) => self.offset.min(last),
-            _ => moved(self.cursor, motion, self.room, last),
-        };
-        self.selected = self.rows.get(self.cursor).map(|row| row.key);
-        self.follow();
-        Some(Request::Redraw)
-    }
-
-    /// Keeps the selection in sight, and no room empty below the last row.
-    fn follow(&mut self) {
-        let room = self.room.max(1);
-        if self.selected_row().is_some() {
-            self.offset = self.offset.clamp(self.cursor.saturating_sub(room - 1), self.cursor);
+        if self.screen != Screen::Main {
+            return None;
         }
-        self.offset = self.offset.min(self.rows.len().saturating_sub(room));
+        self.list.scroll(motion, &self.row_keys).then_some(Request::Redraw)
     }
-}
-
-fn moved(from: usize, motion: Motion, room: usize, last: usize) -> usize {
-    let page = room.max(1);
-    let half = (room / 2).max(1);
-    let to = match motion {
-        Motion::Up => from.saturating_sub(1),
-        Motion::Down => from.saturating_add(1),
-        Motion::HalfPageUp => from.saturating_sub(half),
-        Motion::HalfPageDown => from.saturating_add(half),
-        Motion::PageUp => from.saturating_sub(page),
-        Motion::PageDown => from.saturating_add(page),
-        Motion::First => 0,
-        Motion::Last => last,
-    };
-    to.min(last)
 }
 
 #[cfg(test)]

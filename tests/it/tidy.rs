@@ -39,19 +39,20 @@ const CRATES: &[(&str, &[&str])] = &[
     ("humantime", &["cli"]),
     ("indicatif", &["run/replay"]),
     ("ipnet", &["collector/options", "receive/gate", "config", "cli"]),
-    ("jiff", &["run"]),
+    ("jiff", &["run", "tui/copy"]),
     ("libc", &["receive"]),
     ("listenfd", &["run/intake"]),
     ("maxminddb", &["names/geo"]),
     ("pcap_parser", &["capture"]),
     ("ratatui", &["tui/view", "tui/terminal", "tui.rs"]),
     ("rusqlite", &["store"]),
-    ("serde", &["names/geo", "report"]),
+    ("serde", &["names/geo", "report", "tui/remembered"]),
     ("serde_json", &["report"]),
     ("socket2", &["receive"]),
-    ("strsim", &["filter"]),
-    ("tempfile", &["run"]),
+    ("strsim", &["filter", "tui/keys"]),
+    ("tempfile", &["run", "tui/remembered"]),
     ("tokio", &["run", "tui.rs"]),
+    ("toml", &["tui/remembered"]),
     ("tracing", &["run", "config", "cli"]),
     ("tracing_subscriber", &["run"]),
 ];
@@ -169,12 +170,17 @@ fn every_module_says_what_it_is() {
     }
 }
 
-/// The key table of the README is the one of the program.
+/// The key table of the README is the one of the program. `UPDATE=1` writes it anew.
 #[test]
-fn the_readme_names_every_key() {
-    let readme = fs::read_to_string(readme()).unwrap();
-    for binding in flowglass::tui::keys::KEYS {
-        assert!(readme.contains(binding.help), "the README lacks: {}", binding.help);
+fn the_readme_has_the_table_of_keys() {
+    let text = fs::read_to_string(readme()).unwrap();
+    let start = text.find("| key | what it does |").unwrap();
+    let length = text[start..].find("\n\n").unwrap() + 1;
+    let table = flowglass::tui::keys::Keys::default().markdown();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(readme(), format!("{}{table}{}", &text[..start], &text[start + length..])).unwrap();
+    } else {
+        assert_eq!(text[start..start + length], table);
     }
 }
 

@@ -153,10 +153,113 @@ fn a_key_without_meaning_draws_nothing() {
 }
 
 #[test]
-fn no_key_means_two_things() {
-    let keys: Vec<_> = KEYS.iter().flat_map(|binding| binding.keys).collect();
-    for (i, key) in keys.iter().enumerate() {
-        assert!(!keys[..i].contains(key), "{key} twice");
-    }
+fn every_row_of_the_table_has_keys_and_says_what_they_do() {
     assert!(KEYS.iter().all(|binding| !binding.keys.is_empty() && !binding.help.is_empty()));
+}
+
+fn press_all(app: &mut App, text: &str) {
+    for letter in text.chars() {
+        press(app, Key::Char(letter));
+    }
+}
+
+#[test]
+fn a_filter_goes_out_when_it_is_accepted() {
+    let mut app = app();
+    press(&mut app, Key::Char('/'));
+    assert_eq!(app.screen(), Screen::Filter);
+    press_all(&mut app, "port 443");
+    press(&mut app, Key::Char('q'));
+    assert_eq!(press(&mut app, Key::Enter), Some(Request::Redraw), "no filter, so the line stays open");
+    assert_eq!(app.screen(), Screen::Filter);
+    press(&mut app, Key::Backspace);
+    let Some(Request::Filter(filter)) = press(&mut app, Key::Enter) else { panic!("a filter goes out") };
+    assert_eq!(filter.to_string(), "port 443");
+    assert_eq!((app.screen(), app.filter().text()), (Screen::Main, "port 443"));
+    press(&mut app, Key::Char('/'));
+    press_all(&mut app, "0 and udp");
+    press(&mut app, Key::Esc);
+    assert_eq!(app.filter().text(), "port 443", "what held before holds on");
+    press(&mut app, Key::Char('/'));
+    assert_eq!(press(&mut app, Key::Ctrl('c')), Some(Request::Quit));
+}
+
+#[test]
+fn pasted_text_is_typed_and_never_pressed() {
+    let mut app = app();
+    assert_eq!(app.update(Event::Paste("qqq".to_owned())), None);
+    press(&mut app, Key::Char('/'));
+    app.update(Event::Paste("port 443\n".to_owned()));
+    assert_eq!(app.filter().line().text(), "port 443 ");
+}
+
+#[test]
+fn the_selected_row_is_copied() {
+    let mut app = app();
+    assert_eq!(press(&mut app, Key::Char('y')), Some(Request::Redraw));
+    assert!(app.notice().unwrap().contains("select a row first"));
+    press(&mut app, Key::Down);
+    press(&mut app, Key::Char('y'));
+    assert_eq!(app.screen(), Screen::Copy);
+    let Some(Request::Copy(text)) = press(&mut app, Key::Char('t')) else { panic!("text for the clipboard") };
+    assert_eq!(text, "tcp and host 198.51.100.37 and host 192.168.1.20 and port 443");
+    assert_eq!(app.copied().unwrap().text.as_deref(), Ok(text.as_str()));
+    let Some(Request::Copy(text)) = press(&mut app, Key::Char('c')) else { panic!("another form") };
+    assert!(text.starts_with("src_ip,dst_ip,source,destination,service,bytes,packets,flows\n198.51.100.37,"), "{text}");
+    press(&mut app, Key::Esc);
+    assert_eq!((app.screen(), app.copied()), (Screen::Copy, None));
+    press(&mut app, Key::Esc);
+    assert_eq!(app.screen(), Screen::Main);
+}
+
+#[test]
+fn the_help_is_searched() {
+    let mut app = app();
+    press(&mut app, Key::Char('?'));
+    press(&mut app, Key::Char('/'));
+    press_all(&mut app, "quit");
+    assert_eq!((app.help_search().0.text(), app.help_search().1), ("quit", true));
+    press(&mut app, Key::Enter);
+    assert_eq!(app.help_search().1, false);
+    press(&mut app, Key::Esc);
+    assert_eq!((app.help_search().0.text(), app.screen()), ("", Screen::Help));
+    press(&mut app, Key::Esc);
+    assert_eq!(app.screen(), Screen::Main);
+}
+
+#[test]
+fn the_next_start_looks_like_the_last_one() {
+    let mut app = app();
+    press_all(&mut app, "+suudpP/");
+    press_all(&mut app, "proto tcp");
+    press(&mut app, Key::Enter);
+    let remembered = app.remembered();
+    let mut next = App::new(Span::Minute, Units::Bits);
+    let requests = next.restore(remembered.clone());
+    assert_eq!(next.remembered(), remembered);
+    assert_eq!(requests[0], Request::Look(Span::FiveMinutes));
+    assert!(matches!(&requests[1..], [Request::Filter(filter)] if filter.to_string() == "proto tcp"));
+    let strange = Remembered {
+        sort: Some("colour".to_owned()),
+        span: Some(7),
+        units: Some("miles".to_owned()),
+        filter: Some("host gone.example".to_owned()),
+        ..Remembered::default()
+    };
+    let mut next = App::new(Span::Minute, Units::Bits);
+    assert_eq!(next.restore(strange), []);
+    assert_eq!((next.sort(), next.units()), (Sort::Bytes, Units::Bits));
+    assert!(next.notice().unwrap().contains("filter of the last time"), "{:?}", next.notice());
+}
+
+#[test]
+fn the_wheel_and_a_slow_line_are_heard() {
+    let mut app = app();
+    assert_eq!(press(&mut app, Key::Char('m')), Some(Request::Mouse(true)));
+    assert_eq!(press(&mut app, Key::Char('m')), Some(Request::Mouse(false)));
+    app.update(Event::Wheel(Turn::Next));
+    assert_eq!(app.selected(), Some(app.rows()[2].key));
+    assert_eq!(app.update(Event::Pace(Some("0.50 fps".to_owned()))), Some(Request::Redraw));
+    assert_eq!(app.update(Event::Pace(Some("0.50 fps".to_owned()))), None);
+    assert_eq!(app.pace(), Some("0.50 fps"));
 }

@@ -1,6 +1,9 @@
 use std::collections::HashSet;
 
 use super::*;
+use Action::{CopyAs, History, Sort};
+use Context::{Help, Line, Main, Menu};
+use Key::{Char, Ctrl};
 
 #[test]
 fn every_name_is_unique_and_the_defaults_have_no_conflict() {
@@ -26,7 +29,7 @@ fn every_key_reads_back_from_its_name() {
 fn keys_mean_what_the_place_says() {
     let keys = Keys::default();
     assert_eq!(keys.action(Char('s'), Main), Some(Sort(Turn::Next)));
-    assert_eq!(keys.action(Char('s'), Copy), Some(CopyAs(Form::Sql)));
+    assert_eq!(keys.action(Char('s'), Menu), Some(CopyAs(Form::Sql)));
     assert_eq!(keys.action(Char('s'), Help), None);
     assert_eq!(keys.action(Char('q'), Help), Some(Action::Quit));
     assert_eq!(keys.action(Char('q'), Line), None, "a letter is text");

@@ -7,13 +7,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::names;
 use crate::tui::app::{App, Sort};
 use crate::tui::units::{self, Figure};
 use crate::tui::view::text;
 use crate::tui::view::theme::Theme;
 use crate::tui::view::{Frame, panel};
-use crate::window::{Conversation, ConversationKey, Tally};
+use crate::window::{Conversation, Tally};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -178,7 +177,10 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
         return;
     }
     let snapshot = app.snapshot();
-    let title = format!("Conversations by {}, last {}", app.sort().label(), snapshot.span.label());
+    let mut title = format!("Conversations by {}, last {}", app.sort().label(), snapshot.span.label());
+    if !app.filter().text().is_empty() {
+        title.push_str(&format!(", of {}", app.labels().text(app.filter().text())));
+    }
     let visible = app.rows().iter().skip(app.offset()).take(room(area, frame, app));
     let first = app.offset() + usize::from(!app.rows().is_empty());
     let last = app.offset() + visible.len();
@@ -242,9 +244,9 @@ fn draw(
 
 fn cell(row: &Conversation, column: Column, width: usize, app: &App, theme: Theme) -> String {
     match column {
-        Column::Source => text::cut_middle(&row.key.src_ip.to_string(), width, theme),
-        Column::Destination => text::cut_middle(&row.key.dst_ip.to_string(), width, theme),
-        Column::Service => service(row.key),
+        Column::Source => text::cut_middle(&app.labels().host(row.key.src_ip), width, theme),
+        Column::Destination => text::cut_middle(&app.labels().host(row.key.dst_ip), width, theme),
+        Column::Service => app.labels().service(row.key.protocol, row.key.port).into_owned(),
         Column::Recent => app.units().rate(row.recent, 10.min(app.snapshot().seconds)).to_string(),
         Column::Rate | Column::Total | Column::Packets | Column::Flows => figure(row.tally, column, app),
     }
@@ -264,15 +266,6 @@ fn figure(tally: Tally, column: Column, app: &App) -> String {
         Column::Flows => Figure::count(tally.flows).to_string(),
         Column::Total => Figure::bytes(tally.counts.bytes).to_string(),
         _ => app.units().rate(tally, app.snapshot().seconds).to_string(),
-    }
-}
-
-/// `https`, `tcp/8443`, or `icmp` where there are no ports.
-fn service(key: ConversationKey) -> String {
-    match (names::service(key.protocol, key.port), key.port) {
-        (Some(name), _) => name.to_owned(),
-        (None, 0) => names::protocol_label(key.protocol).into_owned(),
-        (None, port) => format!("{}/{port}", names::protocol_label(key.protocol)),
     }
 }
 

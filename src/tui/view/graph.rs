@@ -115,16 +115,17 @@ fn columns(snapshot: &Snapshot, count: usize) -> Vec<Tally> {
         let behind = usize::try_from(last - (over - ago).div_euclid(step)).unwrap_or(0);
         let Some((sum, seconds)) = count.checked_sub(behind + 1).and_then(|at| sums.get_mut(at)) else { break };
         sum.counts.add(second.counts);
+        sum.flows = sum.flows.saturating_add(second.flows);
         *seconds += 1;
     }
     sums.into_iter().map(|(sum, seconds)| per_second(sum, seconds)).collect()
 }
 
-/// Bytes and packets alone, which is what graphs show.
 const fn per_second(mut sum: Tally, seconds: u64) -> Tally {
     let seconds = if seconds == 0 { 1 } else { seconds };
     sum.counts.bytes /= seconds;
     sum.counts.packets /= seconds;
+    sum.flows /= seconds;
     sum
 }
 
