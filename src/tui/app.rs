@@ -507,20 +507,27 @@ impl App {
 
     /// The selected row as exact figures.
     fn figures(&self) -> Figures {
+        let names = &self.labels.names;
         let row = |row: &Conversation| {
             let (key, tally) = (row.key, row.tally);
-            let hosts =
-                [key.src_ip, key.dst_ip].map(|at| self.labels.names.host(at).unwrap_or_else(|| at.to_string().into()));
-            let mut cells = vec![key.src_ip.to_string(), key.dst_ip.to_string()];
-            cells.extend(hosts.map(|name| name.to_string()));
+            let ends = [key.src_ip, key.dst_ip];
+            let name = |at: IpAddr| names.host(at).map_or_else(|| at.to_string(), |name| name.to_string());
+            let mut cells: Vec<_> = ends.iter().map(IpAddr::to_string).chain(ends.map(name)).collect();
             cells.push(self.labels.service(key.protocol, key.port).into_owned());
             cells.extend([tally.counts.bytes, tally.counts.packets, tally.flows].map(|count| count.to_string()));
+            if names.has_places() {
+                let places = ends.map(|at| names.place(at));
+                cells.extend(places.iter().map(|place| place.asn.map(|asn| asn.to_string()).unwrap_or_default()));
+                cells.extend(places.iter().map(|place| place.country.as_deref().unwrap_or_default().to_owned()));
+            }
             cells
         };
-        Figures {
-            headings: vec!["src_ip", "dst_ip", "source", "destination", "service", "bytes", "packets", "flows"],
-            rows: self.rows.iter().filter(|row| Some(row.key) == self.list.selected()).map(row).collect(),
+        let mut headings = vec!["src_ip", "dst_ip", "source", "destination", "service", "bytes", "packets", "flows"];
+        if names.has_places() {
+            headings.extend(["src_as", "dst_as", "src_country", "dst_country"]);
         }
+        let selected = self.rows.iter().filter(|row| Some(row.key) == self.list.selected());
+        Figures { headings, rows: selected.map(row).collect() }
     }
 
     /// What the next start shall look like.

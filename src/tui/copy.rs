@@ -63,7 +63,7 @@ pub fn translate(
         Form::Filter => selection.filter(),
         Form::Nfdump => {
             let time = |at| local(at, between.utc_offset_s, "%Y/%m/%d.%H:%M:%S");
-            format!("-t {}-{} '{}'", time(between.from), time(between.to), selection.filter())
+            format!("-t {}-{} '{}'", time(between.from), time(between.to), selection.known_to_nfdump().filter())
         }
         Form::Tcpdump => selection.tcpdump()?,
         Form::Sql => selection.sql(between),
@@ -73,6 +73,14 @@ pub fn translate(
 }
 
 impl Selection {
+    /// nfdump has no test for domains.
+    const fn known_to_nfdump(self) -> Self {
+        match self {
+            Self::Exporter { address, .. } => Self::Exporter { address, domain: None },
+            other => other,
+        }
+    }
+
     fn filter(self) -> String {
         match self {
             Self::Host(address) => format!("ip {address}"),

@@ -6,11 +6,14 @@ use super::*;
 enum Value<'a> {
     Text(&'a str),
     Number(u32),
+    Short(u16),
+    Long(u64),
     Map(&'a [(&'a str, Value<'a>)]),
 }
 
 impl Value<'_> {
-    /// As the format has it: a type of three bits and a size of five, strings 2, uint32 6, map 7.
+    /// As the format has it: a type of three bits and a size of five, strings 2, uint16 5, uint32 6, map 7, and for
+    /// uint64 a type of 0 and the rest of it in the next octet.
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Text(text) => {
@@ -23,6 +26,14 @@ impl Value<'_> {
             }
             Self::Number(number) => {
                 out.push(6 << 5 | 4);
+                out.extend(number.to_be_bytes());
+            }
+            Self::Short(number) => {
+                out.push(5 << 5 | 2);
+                out.extend(number.to_be_bytes());
+            }
+            Self::Long(number) => {
+                out.extend([8, 2]);
                 out.extend(number.to_be_bytes());
             }
             Self::Map(pairs) => {
@@ -47,12 +58,12 @@ fn file(kind: &str, value: &Value<'_>) -> Vec<u8> {
     out.extend(b"\xab\xcd\xefMaxMind.com");
     let metadata = Value::Map(&[
         ("node_count", Value::Number(1)),
-        ("record_size", Value::Number(32)),
-        ("ip_version", Value::Number(4)),
+        ("record_size", Value::Short(32)),
+        ("ip_version", Value::Short(4)),
         ("database_type", Value::Text(kind)),
-        ("binary_format_major_version", Value::Number(2)),
-        ("binary_format_minor_version", Value::Number(0)),
-        ("build_epoch", Value::Number(1_700_000_000)),
+        ("binary_format_major_version", Value::Short(2)),
+        ("binary_format_minor_version", Value::Short(0)),
+        ("build_epoch", Value::Long(1_700_000_000)),
         ("description", Value::Map(&[])),
     ]);
     metadata.encode(&mut out);

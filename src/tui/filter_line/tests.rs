@@ -53,12 +53,21 @@ fn words_are_completed_from_the_grammar_and_from_names() {
     assert_eq!(completed("port 443 and nas"), "port 443 and nas.lan ");
     assert_eq!(completed("NAS"), "nas.lan ");
     assert_eq!(completed("xyzzy"), "xyzzy");
-    // As far as they agree, and then the first.
-    let mut line = typed("ipv");
-    line.complete(&names());
-    assert_eq!(line.offered(), ["ipv4", "ipv6"]);
-    line.complete(&names());
-    assert_eq!(line.line().text(), "ipv4 ");
+}
+
+#[test]
+fn words_are_completed_as_far_as_all_agree_and_then_to_the_first() {
+    let hosts = [("192.0.2.7", "nas1.lan"), ("192.0.2.8", "nas2.lan")];
+    let names = Names::default().with_hosts(hosts.map(|(address, name)| (address.parse().unwrap(), name.into())));
+    let mut line = FilterLine::default();
+    line.open(&names);
+    line.paste("host na", &names);
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        line.complete(&names);
+        seen.push(line.line().text().to_owned());
+    }
+    assert_eq!(seen, ["host nas", "host nas1.lan "]);
 }
 
 #[test]
