@@ -167,8 +167,8 @@ impl FilterLine {
         let mut offered: Vec<String> = keywords.iter().map(|&word| word.to_owned()).collect();
         if typed.is_empty() {
             offered.truncate(OFFERED);
-        } else if self.takes_name(start) {
-            offered.extend(names.beginning(typed, OFFERED));
+        } else {
+            offered.extend(names.beginning(typed, OFFERED).into_iter().filter(|name| self.takes(start, name, names)));
         }
         offered.retain(|word| word.len() != typed.len());
         offered.dedup();
@@ -176,11 +176,11 @@ impl FilterLine {
         self.offered = offered;
     }
 
-    /// Whether a name may stand at `start`: where a word that is an address would be none too many.
-    fn takes_name(&self, start: usize) -> bool {
+    /// Whether a name may stand at `start`, alone or in a list.
+    fn takes(&self, start: usize, name: &str, names: &Names) -> bool {
         let before = self.line.text().get(..start).unwrap_or_default();
-        let ends = |value: &str| filter::parse(&format!("{before}{value}"), &|_| Vec::new()).is_ok();
-        ["192.0.2.1", "https", "192.0.2.1]", "1", "1]"].iter().any(|value| ends(value))
+        let ends = |text: &str| filter::parse(text, &|word| names.meanings(word)).is_ok();
+        ["", "]", ")"].iter().any(|close| ends(&format!("{before}{name}{close}")))
     }
 
     /// Where the word before the cursor begins.

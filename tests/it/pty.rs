@@ -208,7 +208,7 @@ fn a_row_is_copied_over_the_line_and_shown() {
     let text = session.press_for("t", "Copied as a filter for tcpdump");
     assert!(text.contains("host "), "{text}");
     session.wait_for_octets(b"\x1b]52;c;");
-    session.press("\x1b");
+    session.press_for("\x1b", "The selected row");
     session.press("\x1b");
     session.wait_until(|screen| !screen.contents().contains("Copy"), "the rows");
     session.press("Q");
@@ -220,8 +220,8 @@ fn a_row_is_copied_over_the_line_and_shown() {
 fn colours_are_as_many_as_are_wanted() {
     for (arguments, variables, wanted) in [
         (&["demo", "--color", "truecolor"][..], &[][..], &b"\x1b[38;2;"[..]),
-        (&["demo"], &[("COLORTERM", "")], b"\x1b[38;5;73m"),
-        (&["demo", "--color", "16"], &[], b"\x1b[38;5;6m"),
+        (&["demo"], &[("COLORTERM", "")], b"\x1b[38;5;73"),
+        (&["demo", "--color", "16"], &[], b"\x1b[38;5;6"),
     ] {
         let mut session = Session::program(arguments, variables, (100, 30));
         session.wait_for("https");

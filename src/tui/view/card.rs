@@ -37,7 +37,6 @@ enum Kind {
     /// Less important than the rest.
     Note,
     /// Something is wrong here.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for cards that say what is wrong"))]
     Alarm,
 }
 

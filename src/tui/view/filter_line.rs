@@ -59,7 +59,10 @@ fn below(buf: &mut Buffer, area: Rect, message: &str, style: ratatui::style::Sty
     if area.height == 0 {
         return;
     }
-    let mut parts = vec![Part::new(message, style, 0)];
+    // What is not finished is best told by how it may go on.
+    let typed = state.line().text().trim_end().len();
+    let is_unfinished = state.error().is_some_and(|error| typed <= error.span.start) && !state.offered().is_empty();
+    let mut parts = if is_unfinished { Vec::new() } else { vec![Part::new(message, style, 0)] };
     parts.extend((1..).zip(state.offered()).map(|(rank, word)| Part::new(word.as_str(), theme.dim(), rank)));
     text::line(buf, Rect { height: 1, ..area }, parts, Vec::new(), 2, theme);
 }

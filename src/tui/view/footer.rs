@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use crate::tui::app::{App, Source};
+use crate::tui::app::{App, Screen, Source};
 use crate::tui::keys::{Action, Binding, Context, Key};
 use crate::tui::units::{self, Figure};
 use crate::tui::view::text::{self, Part};
@@ -55,7 +55,13 @@ fn storage(app: &App, theme: Theme) -> Vec<Part> {
 pub(super) fn keys(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let context = app.context();
     let is_fixed = |binding: &Binding| matches!(binding.action, Action::Help | Action::Quit);
-    let holding: Vec<_> = app.keys().bindings().filter_map(|(binding, keys)| held(binding, keys, context)).collect();
+    // The search of the help is a line without words to complete and without a past.
+    let is_search = context == Context::Line && app.screen() == Screen::Help;
+    let bindings = app
+        .keys()
+        .bindings()
+        .filter(|(binding, _)| !(is_search && matches!(binding.action, Action::Complete | Action::History(_))));
+    let holding: Vec<_> = bindings.filter_map(|(binding, keys)| held(binding, keys, context)).collect();
     let labelled = |&(binding, key, label): &(&Binding, Key, &str)| (is_fixed(binding), format!("{key} {label}"));
     let (right, mut left): (Vec<_>, Vec<_>) = holding.iter().map(labelled).partition(|(is_fixed, _)| *is_fixed);
     let length = |texts: &[(bool, String)]| texts.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
