@@ -8,7 +8,7 @@ enum Value<'a> {
     Number(u32),
     Short(u16),
     Long(u64),
-    Map(&'a [(&'a str, Value<'a>)]),
+    Map(&'a [(&'a str, Self)]),
 }
 
 impl Value<'_> {

@@ -220,7 +220,7 @@ fn the_help_is_searched() {
     press_all(&mut app, "quit");
     assert_eq!((app.help_search().0.text(), app.help_search().1), ("quit", true));
     press(&mut app, Key::Enter);
-    assert_eq!(app.help_search().1, false);
+    assert!(!app.help_search().1);
     press(&mut app, Key::Esc);
     assert_eq!((app.help_search().0.text(), app.screen()), ("", Screen::Help));
     press(&mut app, Key::Esc);

@@ -24,9 +24,9 @@ impl Keys {
     ///
     /// # Errors
     /// An action or a key that there is not, or a key that would have two meanings. Nothing is bound then.
-    pub fn rebound<'a, K: AsRef<str>>(pairs: impl IntoIterator<Item = (&'a str, &'a [K])>) -> Result<Self, RebindError>
+    pub fn rebound<'a, K>(pairs: impl IntoIterator<Item = (&'a str, &'a [K])>) -> Result<Self, RebindError>
     where
-        K: 'a,
+        K: AsRef<str> + 'a,
     {
         let mut rebound = Self::default();
         for (name, keys) in pairs {

@@ -178,12 +178,12 @@ impl Theme {
 
     /// For what was lost and what fails, and for nothing else.
     pub fn alarm(self) -> Style {
-        self.role(Role::Alarm).map_or(self.badge(), |style| style.add_modifier(Modifier::BOLD))
+        self.role(Role::Alarm).map_or_else(|| self.badge(), |style| style.add_modifier(Modifier::BOLD))
     }
 
     /// For what the person in front should read.
     pub fn notice(self) -> Style {
-        self.role(Role::Notice).unwrap_or(self.strong())
+        self.role(Role::Notice).unwrap_or_else(|| self.strong())
     }
 
     pub const fn badge(self) -> Style {
