@@ -28,13 +28,12 @@ use tokio::time::sleep;
 use crate::cli::Cli;
 use crate::config::{self, Config, Database, Output};
 use crate::demo;
-use crate::filter::Filter;
 use crate::flow::Timestamp;
 use crate::names::Names;
 use crate::report;
 use crate::run::pipeline::{Outcome, Pipeline};
 use crate::tui;
-use crate::window::Span;
+use crate::window::Atlas;
 
 /// Runs what was typed and turns the result into an exit code: 0 done, 1 failed while running, 2 wrong usage.
 pub fn main(cli: Cli) -> ExitCode {
@@ -67,7 +66,7 @@ fn run(config: Config) -> Result<()> {
     // Signals are taken over before anything is opened, so that none of them costs a flow.
     let signals = runtime.block_on(async { Signals::new() })?;
     let names = names(&config)?;
-    let mut pipeline = Pipeline::start(&config, database, Arc::clone(&stop))?;
+    let mut pipeline = Pipeline::start(&config, database, atlas(names.as_ref()), Arc::clone(&stop))?;
     let waited = runtime.block_on(wait(&config, names, &mut pipeline, signals));
     stop.store(true, Ordering::Relaxed);
     let outcome = pipeline.finish()?;
@@ -80,10 +79,9 @@ async fn wait(config: &Config, names: Option<Known>, pipeline: &mut Pipeline, mu
     match &config.output {
         Output::Screen(settings) => {
             let (names, named) = names.unwrap_or_else(|| (Arc::default(), watch::channel(0).1));
-            let (span, spans) = watch::channel(Span::default());
-            let (filter, filters) = watch::channel(Filter::all());
-            let forward = pipeline.forward(spans, filters);
-            let ends = tui::Ends { feeds: pipeline.feeds(), names, named, span, filter };
+            let (wishes, wanted) = watch::channel(Arc::default());
+            let forward = pipeline.forward(wanted);
+            let ends = tui::Ends { feeds: pipeline.feeds(), names, named, wishes };
             tokio::select! {
                 shown = tui::run(settings.as_ref().clone(), ends) => { shown.context("cannot use the terminal")?; }
                 () = forward => {}
@@ -125,11 +123,18 @@ fn names(config: &Config) -> Result<Option<Known>> {
     Ok(Some((Arc::new(names), named)))
 }
 
+/// Countries, where there is a file that knows them.
+fn atlas(names: Option<&Known>) -> Atlas {
+    let Some((names, _)) = names.filter(|(names, _)| names.has_places()) else { return Atlas::default() };
+    let names = Arc::clone(names);
+    Atlas::new(move |address| names.place(address).country?.as_bytes().try_into().ok())
+}
+
 /// What is left to say when everything has stopped.
 fn report(config: &Config, outcome: Outcome) -> Result<()> {
     if let Output::Table { rows, .. } = config.output {
         let mut out = io::BufWriter::new(stdout().lock());
-        report::top(&mut out, &outcome.snapshot, rows)?;
+        report::top(&mut out, &outcome.snapshot, &outcome.protocols, rows)?;
         writeln!(out)?;
         report::account(&mut out, &outcome.health)?;
         out.flush()?;

@@ -31,9 +31,8 @@ use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::filter::Filter;
 use crate::names::Names;
-use crate::tui::app::{App, Event, Feed, Request};
+use crate::tui::app::{App, Event, Feed, Request, Wish};
 use crate::tui::keys::{Key, Keys, Turn};
 use crate::tui::pace::Pace;
 use crate::tui::remembered::{Keeper, Remembered};
@@ -64,8 +63,7 @@ pub struct Ends {
     pub names: Arc<Names>,
     /// Changes whenever the names know more.
     pub named: watch::Receiver<u64>,
-    pub span: watch::Sender<Span>,
-    pub filter: watch::Sender<Filter>,
+    pub wishes: watch::Sender<Arc<Wish>>,
 }
 
 /// Why the screen is gone.
@@ -92,13 +90,14 @@ pub enum Exit {
 pub async fn run(settings: Settings, ends: Ends) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut app = App::new(settings.span, settings.units).with(settings.keys, Arc::clone(&ends.names));
-    let (wanted, keeper) = recall(&mut app, settings.remember);
+    let keeper = recall(&mut app, settings.remember);
     let terminal = Terminal::enter(settings.theme)?;
     let mut desk = Desk {
         remembered: app.remembered(),
         app,
         terminal,
         ends,
+        wish: Arc::default(),
         feeding: true,
         naming: true,
         inputs: Some(EventStream::new()),
@@ -109,22 +108,20 @@ pub async fn run(settings: Settings, ends: Ends) -> io::Result<Exit> {
     };
     let first = desk.ends.feeds.borrow_and_update().clone();
     desk.app.update(Event::Feed(first));
-    for request in wanted {
-        desk.serve(request)?;
-    }
+    desk.wish();
     let exit = desk.work(&mut signals).await.unwrap_or(Exit::Hangup);
     Ok(exit)
 }
 
 /// Has the screen look as it did last. Where that cannot be kept, it is not.
-fn recall(app: &mut App, path: Option<PathBuf>) -> (Vec<Request>, Option<Keeper>) {
-    let Some(path) = path else { return (Vec::new(), None) };
+fn recall(app: &mut App, path: Option<PathBuf>) -> Option<Keeper> {
+    let path = path?;
     let (remembered, said) = Remembered::read(&path);
-    let wanted = app.restore(remembered);
+    app.restore(remembered);
     if let Some(said) = said {
         app.say(said);
     }
-    (wanted, Keeper::start(path).ok())
+    Keeper::start(path).ok()
 }
 
 struct Signals {
@@ -150,6 +147,8 @@ struct Desk {
     app: App,
     terminal: Terminal,
     ends: Ends,
+    /// What was asked for last.
+    wish: Arc<Wish>,
     /// Whether more feeds can come.
     feeding: bool,
     /// Whether more names can.
@@ -203,6 +202,8 @@ impl Desk {
         let blocked = self.terminal.draw(&mut self.app)?;
         self.pace.learn(blocked);
         self.dirty = self.app.update(Event::Pace(self.pace.label())).is_some();
+        // A picture of another size may have room for more.
+        self.wish();
         self.next_frame = Instant::now() + self.pace.gap();
         Ok(())
     }
@@ -225,6 +226,7 @@ impl Desk {
                 _ => None,
             };
             self.keep();
+            self.wish();
             match request {
                 None => {}
                 Some(Request::Redraw) => self.dirty = true,
@@ -245,19 +247,20 @@ impl Desk {
         }
     }
 
+    /// Says what the next feed shall bring, when that is something else. Nobody may listen any more when the flows have
+    /// come to their end; the figures then stay.
+    fn wish(&mut self) {
+        let wish = self.app.wish();
+        if wish != *self.wish {
+            self.wish = Arc::new(wish);
+            self.ends.wishes.send_replace(Arc::clone(&self.wish));
+        }
+    }
+
     fn serve(&mut self, request: Request) -> io::Result<()> {
         self.dirty = true;
         match request {
             Request::Redraw | Request::Quit | Request::QuitLeaving => Ok(()),
-            Request::Look(span) => {
-                // Nobody listens any more when the flows have come to their end; the figures then keep their span.
-                self.ends.span.send_replace(span);
-                Ok(())
-            }
-            Request::Filter(filter) => {
-                self.ends.filter.send_replace(filter);
-                Ok(())
-            }
             Request::Copy(text) => self.terminal.copy(&text),
             Request::Mouse(wanted) => self.terminal.mouse(wanted),
             Request::Repaint => self.terminal.repaint(),
@@ -272,6 +275,7 @@ impl Desk {
         }
         let feed = self.ends.feeds.borrow_and_update().clone();
         self.dirty |= self.app.update(Event::Feed(feed)).is_some();
+        self.wish();
         // A job that was continued in the background and comes to the front is sent no signal.
         if self.inputs.is_none() { self.resume() } else { Ok(()) }
     }

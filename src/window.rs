@@ -1,23 +1,45 @@
 //! The rolling aggregate: flow records in, a [`Snapshot`] of the last seconds to hour out.
 //!
-//! It holds every span at once, so that changing the span shows the past and not an empty screen. It knows no
-//! template, no table and no clock: records come from whoever has them (the live collector, a replayed capture, the
-//! database), and the time is an argument. Records are booked in the second in which they arrived.
+//! It holds the whole last hour in one form for every span, dimension and filter, so that changing any of them shows the
+//! past and not an empty screen. It knows no template, no table and no clock: records come from whoever has them (the
+//! live collector, a replayed capture, the database), and the time is an argument.
 //!
-//! Each conversation has one entry with a running tally per span. A record adds to all of them; when a slice of time
-//! leaves a span, what it held is taken from that span's tallies. So a record costs one look-up however many spans
-//! there are, and a snapshot is one pass over the entries. Memory is bounded by [`Limits::conversations`].
+//! A record speaks of the past. Its counts are spread over the time that it lasted ([`slices`]), so that rates are those
+//! of the traffic and not of the reports, and how late exporters report is learned ([`lag`]): until then figures are
+//! settled. Each record is booked under one lane ([`lanes`]): a direction of a conversation, and the way it took. What
+//! is reported twice is found ([`once`]). Who looks says which lanes count and which row each adds to ([`select`]), and
+//! gets the largest.
+//!
+//! Memory is bounded by [`Limits`]. Where too many lanes come the smallest are folded into one, and where their past
+//! takes too much room it becomes coarser; sums stay exact.
 
+mod asked;
+mod badges;
+mod key;
+mod lag;
+mod lanes;
+mod once;
+mod packed;
+mod select;
 mod slices;
 mod snapshot;
 
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
-
-use crate::flow::{Counts, FlowRecord, Timestamp};
+use crate::filter::{Prefix, Prefixes};
+use crate::flow::share::Booking;
+use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp};
+pub use crate::window::asked::decides;
+pub use crate::window::badges::{Badge, Badges};
+pub use crate::window::key::{Atlas, ConversationKey, Dimension, Key};
+use crate::window::lag::Lags;
+pub use crate::window::lanes::Sense;
+use crate::window::lanes::{LaneId, LaneKey, Lanes, OTHERS, Place};
+pub use crate::window::once::Fold;
+use crate::window::once::Once;
+use crate::window::select::{Choice, Selection};
 use crate::window::slices::Slices;
-pub use crate::window::snapshot::{Conversation, ProtocolShare, Snapshot};
+pub use crate::window::snapshot::{AVERAGES, Point, Row, Snapshot, Sort, Until, View, Ways};
 
 /// How far back a snapshot looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,162 +99,242 @@ impl Span {
     }
 }
 
-/// What is counted per conversation, span and second. Bytes and packets are as reported; sampling is not applied.
+/// What is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     pub counts: Counts,
-    /// Flow records.
+    /// Flow records that ended in the time that is counted.
     pub flows: u64,
 }
 
 impl Tally {
-    const fn add(&mut self, other: Self) {
+    pub const fn add(&mut self, other: Self) {
         self.counts.add(other.counts);
         self.flows = self.flows.saturating_add(other.flows);
     }
 
-    const fn subtract(&mut self, other: Self) {
+    pub const fn subtract(&mut self, other: Self) {
         self.counts.bytes = self.counts.bytes.saturating_sub(other.counts.bytes);
         self.counts.packets = self.counts.packets.saturating_sub(other.counts.packets);
         self.flows = self.flows.saturating_sub(other.flows);
     }
 }
 
-/// Who sends to whom over which service. Ephemeral ports are folded: of two ports the lower one is the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConversationKey {
-    pub src_ip: IpAddr,
-    pub dst_ip: IpAddr,
-    pub protocol: u8,
-    /// 0 for protocols without ports.
-    pub port: u16,
-}
-
-impl ConversationKey {
-    pub fn of(flow: &FlowRecord) -> Self {
-        let key = flow.key;
-        let port = match (key.src_port, key.dst_port) {
-            (0, port) | (port, 0) => port,
-            (src, dst) => src.min(dst),
-        };
-        Self { src_ip: key.src_ip, dst_ip: key.dst_ip, protocol: key.protocol, port }
-    }
+/// When records count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// While the traffic passed.
+    #[default]
+    Flow,
+    /// When the report arrived, as other monitors do.
+    Arrival,
 }
 
 /// Bounds of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Conversations held; what comes beyond is booked under "other", so that sums stay exact.
-    pub conversations: usize,
-    /// Rows of a snapshot under each measure.
-    pub rows: usize,
+    /// Lanes held. Beyond, records are booked under "other", and every ten seconds the smallest quarter is given up.
+    pub lanes: usize,
+    /// Octets that slices may hold. Beyond, the past becomes coarser.
+    pub octets: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { conversations: 200_000, rows: 500 }
+        Self { lanes: 1_100_000, octets: 64 << 20 }
     }
 }
 
-/// The number of an entry, small enough to be held once per slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct EntryId(u32);
-
-/// The entry that stands for all conversations which found no room.
-const OTHER: EntryId = EntryId(0);
-
-#[derive(Debug, Clone)]
-struct Entry {
-    /// `None` for [`OTHER`], and for an entry that is free.
-    key: Option<ConversationKey>,
-    tallies: [Tally; Span::ALL.len()],
-}
+/// Selections that are kept for the next snapshot: those of the panels of a screen.
+const SELECTIONS: usize = 6;
 
 /// The rolling aggregate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Window {
-    limits: Limits,
-    ids: HashMap<ConversationKey, EntryId>,
-    entries: Vec<Entry>,
-    free: Vec<EntryId>,
+    local: Prefixes,
+    atlas: Atlas,
+    clock: Clock,
+    lanes: Lanes,
     slices: Slices,
-    /// Conversations that found no room, counted once per record.
-    folded: u64,
+    once: Once,
+    lags: Lags,
+    /// The one that was asked for last is the last one.
+    selections: Vec<Selection>,
+    now: Timestamp,
+    /// When the first record arrived.
+    began: Timestamp,
+    clock_off: u64,
+    /// Lanes given up to make room.
+    given_up: u64,
 }
 
 impl Window {
+    /// One that takes the usual networks for inside, and books records while their traffic passed.
     pub fn new(limits: Limits) -> Self {
-        let other = Entry { key: None, tallies: Default::default() };
-        Self { limits, ids: HashMap::new(), entries: vec![other], free: Vec::new(), slices: Slices::new(), folded: 0 }
+        Self {
+            local: local(),
+            atlas: Atlas::default(),
+            clock: Clock::Flow,
+            lanes: Lanes::new(limits.lanes),
+            slices: Slices::new(limits.octets),
+            once: Once::new(),
+            lags: Lags::default(),
+            selections: Vec::new(),
+            now: Timestamp(i64::MIN),
+            began: Timestamp(i64::MAX),
+            clock_off: 0,
+            given_up: 0,
+        }
     }
 
-    /// Books a record. `flow.received` moves the window's time forward, never back: a record that is older than a
-    /// second, since it waited for its template, is booked now.
+    /// Takes other networks for inside.
+    #[must_use]
+    pub fn with_local(self, local: Prefixes) -> Self {
+        Self { local, ..self }
+    }
+
+    /// Knows countries.
+    #[must_use]
+    pub fn with_atlas(self, atlas: Atlas) -> Self {
+        Self { atlas, ..self }
+    }
+
+    /// Books records at another time.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Books a record. `flow.received` moves the window's time forward, never back.
     pub fn record(&mut self, flow: &FlowRecord) {
         self.advance(flow.received);
-        let tally = Tally { counts: flow.counts, flows: 1 };
-        let id = self.id(ConversationKey::of(flow));
-        if let Some(entry) = self.entries.get_mut(id.0 as usize) {
-            entry.tallies.iter_mut().for_each(|total| total.add(tally));
-        }
-        self.slices.add(id, tally);
-    }
-
-    /// Lets time pass: what is older than a span leaves it.
-    pub fn advance(&mut self, now: Timestamp) {
-        let second = now.0.div_euclid(1000);
-        while self.slices.second() < second {
-            let entries = &mut self.entries;
-            let mut emptied = Vec::new();
-            self.slices.next_second(second, |span, id, tally| {
-                let Some(entry) = entries.get_mut(id.0 as usize) else { return };
-                entry.tallies[span as usize].subtract(tally);
-                if span == Span::Hour && entry.tallies[span as usize].flows == 0 {
-                    emptied.push(id);
-                }
-            });
-            self.release(emptied);
-        }
-    }
-
-    /// How many conversations are held.
-    pub fn conversations(&self) -> usize {
-        self.ids.len()
-    }
-
-    fn id(&mut self, key: ConversationKey) -> EntryId {
-        if let Some(id) = self.ids.get(&key) {
-            return *id;
-        }
-        if self.limits.conversations <= self.ids.len() {
-            self.folded = self.folded.saturating_add(1);
-            return OTHER;
-        }
-        let entry = Entry { key: Some(key), tallies: Default::default() };
-        let id = if let Some(id) = self.free.pop() {
-            self.entries[id.0 as usize] = entry;
-            id
-        } else {
-            let Ok(id) = u32::try_from(self.entries.len()) else { return OTHER };
-            self.entries.push(entry);
-            EntryId(id)
+        self.began = self.began.min(flow.received);
+        self.lags.note(flow);
+        let local = &self.local;
+        let is_local = |address| is_inside(local, address);
+        let seen = self.once.look(flow, is_local);
+        let sense = Sense::of(is_local(seen.key.src_ip), is_local(seen.key.dst_ip));
+        let lane = self.lanes.of(&Place { key: LaneKey::of(seen.key, seen.fold), sense }, flow);
+        let booking = match self.clock {
+            Clock::Flow => Booking::of(flow),
+            Clock::Arrival => Booking::new(flow.received, flow.received, flow.received),
         };
-        self.ids.insert(key, id);
-        id
+        self.clock_off = self.clock_off.saturating_add(u64::from(booking.at_arrival()));
+        let newest = self.slices.credit(lane, sense, booking, flow.counts);
+        self.lanes.touch(lane, newest);
     }
 
-    fn release(&mut self, emptied: Vec<EntryId>) {
-        for id in emptied {
-            let Some(entry) = self.entries.get_mut(id.0 as usize) else { continue };
-            if entry.tallies[Span::Hour as usize].flows != 0 {
-                continue;
+    /// Lets time pass: what is older than an hour leaves.
+    pub fn advance(&mut self, now: Timestamp) {
+        if now <= self.now {
+            return;
+        }
+        self.now = now;
+        let second = now.0.div_euclid(1000);
+        if self.slices.advance(second) {
+            self.lanes.expire(self.slices.oldest());
+            // Not only when none is left: large ones come at any time.
+            if self.lanes.limit() / 16 * 15 <= self.lanes.len() {
+                self.give_up();
+            } else if self.lanes.len() < self.lanes.limit() / 2 {
+                self.lanes.raise_bar(0);
             }
-            if let Some(key) = entry.key.take() {
-                self.ids.remove(&key);
-                self.free.push(id);
-            }
+            self.once.advance(now);
+            self.lags.advance(second);
         }
     }
+
+    /// How many lanes are held.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Octets that slices hold.
+    pub fn octets(&self) -> usize {
+        self.slices.octets()
+    }
+
+    /// Seconds after which each exporter and domain has reported nearly everything.
+    pub fn lags(&self) -> impl Iterator<Item = ((IpAddr, ObservationDomainId), i64)> + '_ {
+        self.lags.each()
+    }
+
+    fn settled_after(&self) -> i64 {
+        match self.clock {
+            Clock::Flow => self.lags.settled_after(),
+            Clock::Arrival => 0,
+        }
+    }
+
+    /// Folds the smallest quarter of all lanes into those that stand for all others.
+    fn give_up(&mut self) {
+        self.slices.pack();
+        let mut bytes = vec![0_u64; self.lanes.all().len()];
+        for line in self.slices.all().iter().flat_map(slices::Slice::lines) {
+            if let Some(sum) = bytes.get_mut(line.lane.0 as usize) {
+                *sum = sum.saturating_add(line.counts.bytes);
+            }
+        }
+        let mut held: Vec<u32> = (OTHERS..u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+            .filter(|id| self.lanes.all().get(*id as usize).is_some_and(|lane| lane.key.is_some()))
+            .collect();
+        let quarter = held.len() / 4;
+        if quarter == 0 {
+            return;
+        }
+        let bytes_of = |id: &u32| bytes.get(*id as usize).copied().unwrap_or(0);
+        held.select_nth_unstable_by_key(quarter, bytes_of);
+        self.lanes.raise_bar(held.iter().take(quarter).map(bytes_of).max().unwrap_or(0));
+        held.truncate(quarter);
+        let mut heirs = vec![None; bytes.len()];
+        for id in held {
+            if let (Some(heir), Some(lane)) = (heirs.get_mut(id as usize), self.lanes.all().get(id as usize)) {
+                *heir = Some(lane.sense);
+            }
+            self.lanes.remove(LaneId(id));
+            self.given_up = self.given_up.saturating_add(1);
+        }
+        self.slices.bequeath(|lane| heirs.get(lane.0 as usize).copied().flatten());
+    }
+
+    /// The selection of a choice, which may have been made before.
+    fn selection(&mut self, choice: Choice) -> Selection {
+        match self.selections.iter().position(|selection| selection.choice == choice) {
+            Some(at) => self.selections.remove(at),
+            None => Selection::new(choice),
+        }
+    }
+
+    fn keep_selection(&mut self, selection: Selection) {
+        if SELECTIONS <= self.selections.len() {
+            self.selections.remove(0);
+        }
+        self.selections.push(selection);
+    }
+}
+
+/// In order, as prefixes are few.
+fn is_inside(local: &Prefixes, address: IpAddr) -> bool {
+    match local.as_slice() {
+        few if few.len() <= 16 => few.iter().any(|prefix| prefix.contains(address)),
+        _ => local.contains(address),
+    }
+}
+
+/// The networks that are inside unless told otherwise: private, unique local and link-local (RFC 1918, RFC 4193,
+/// RFC 3927, RFC 4291 §2.5.6), and loopback.
+pub fn local() -> Prefixes {
+    let v4 = [
+        ([10, 0, 0, 0], 8),
+        ([172, 16, 0, 0], 12),
+        ([192, 168, 0, 0], 16),
+        ([169, 254, 0, 0], 16),
+        ([127, 0, 0, 0], 8),
+    ];
+    let v6 = [(0xfc00, 7), (0xfe80, 10)];
+    let v4 = v4.into_iter().map(|(octets, length)| (IpAddr::from(octets), length));
+    let v6 = v6.into_iter().map(|(first, length)| (IpAddr::from([first, 0, 0, 0, 0, 0, 0, 0_u16]), length));
+    Prefixes::of(v4.chain(v6).filter_map(|(address, length)| Prefix::new(address, length)))
 }
 
 #[cfg(test)]

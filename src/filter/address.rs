@@ -99,7 +99,7 @@ fn host_v6(length: u8) -> u128 {
     u128::MAX.checked_shr(length.into()).unwrap_or(0)
 }
 
-/// A set of prefixes: ordered, none inside another, and at least one.
+/// A set of prefixes: ordered, none inside another; in a filter, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefixes(Vec<Prefix>);
 
@@ -113,6 +113,11 @@ impl Prefixes {
 
     pub fn one(prefix: Prefix) -> Self {
         Self(vec![prefix])
+    }
+
+    /// Of none at all nothing is part.
+    pub fn of(prefixes: impl IntoIterator<Item = Prefix>) -> Self {
+        Self::new(prefixes.into_iter().collect()).unwrap_or(Self(Vec::new()))
     }
 
     pub fn as_slice(&self) -> &[Prefix] {

@@ -62,11 +62,16 @@ impl Booking {
         Timestamp(self.last)
     }
 
+    /// The last millisecond that has something of the record: where it counts as a flow.
+    pub const fn end(self) -> Timestamp {
+        if self.first == self.last { Timestamp(self.last) } else { Timestamp(self.last - 1) }
+    }
+
     /// The minute, counted from 1970, in which the record ends: where it counts as a flow.
     ///
     /// A record that ends with a minute ends in that minute and not in the next one, which has none of its bytes.
     pub const fn end_minute(self) -> i64 {
-        if self.first == self.last { minute(self.last) } else { minute(self.last - 1) }
+        minute(self.end().0)
     }
 
     /// Hands out the share of every minute that has one, in order of time; the end minute in any case.
@@ -84,6 +89,11 @@ impl Booking {
             minute = self.lump_after(until);
         }
         book(end, minus(counts, done));
+    }
+
+    /// How much of the counts has passed right before `time`.
+    pub const fn passed(self, counts: Counts, time: Timestamp) -> Counts {
+        Counts { bytes: self.until(counts.bytes, time.0), packets: self.until(counts.packets, time.0) }
     }
 
     /// How much of `count` has passed right before `time`.

@@ -6,14 +6,14 @@ use humansize::{DECIMAL, format_size};
 
 use crate::collector::stats::{ExporterStats, Health};
 use crate::names;
-use crate::window::{Conversation, Snapshot};
+use crate::window::{Key, Row, Snapshot};
 
 /// Writes the `rows` largest conversations by bytes and the protocols.
 ///
 /// # Errors
 /// When `out` fails.
-pub fn top(out: &mut impl Write, snapshot: &Snapshot, rows: usize) -> io::Result<()> {
-    let total = snapshot.total;
+pub fn top(out: &mut impl Write, snapshot: &Snapshot, protocols: &Snapshot, rows: usize) -> io::Result<()> {
+    let total = snapshot.everything();
     writeln!(
         out,
         "{} in {} s: {} flows, {} packets, {} conversations",
@@ -21,26 +21,29 @@ pub fn top(out: &mut impl Write, snapshot: &Snapshot, rows: usize) -> io::Result
         snapshot.seconds,
         total.flows,
         total.counts.packets,
-        snapshot.conversation_count
+        snapshot.row_count
     )?;
     writeln!(out)?;
-    let shown: Vec<[String; 7]> = snapshot.conversations.iter().take(rows).map(|row| cells(snapshot, row)).collect();
-    let head = ["source", "destination", "service", "rate", "bytes", "packets", "flows"].map(str::to_owned);
+    let shown: Vec<[String; 7]> = snapshot.rows.iter().take(rows).map(|row| cells(snapshot, row)).collect();
+    let head = ["inside", "outside", "service", "rate", "bytes", "packets", "flows"].map(str::to_owned);
     aligned(out, &[&[head], shown.as_slice()].concat())?;
-    let hidden = snapshot.conversation_count.saturating_sub(shown.len());
+    let hidden = snapshot.row_count.saturating_sub(shown.len());
     if hidden != 0 {
         writeln!(out, "… {hidden} more")?;
     }
     writeln!(out)?;
-    let protocols: Vec<[String; 7]> = snapshot
-        .protocols
+    let protocols: Vec<[String; 7]> = protocols
+        .rows
         .iter()
         .map(|share| {
-            let name = share.protocol.map_or_else(|| "other".into(), names::protocol_label);
-            let percent = percent(share.tally.counts.bytes, total.counts.bytes);
-            let counts = share.tally.counts;
+            let name = match share.key {
+                Key::Protocol(number) => names::protocol_label(number),
+                _ => "other".into(),
+            };
+            let counts = share.ways.sum().counts;
+            let percent = percent(counts.bytes, total.counts.bytes);
             let rate = rate(snapshot.per_second(counts.bytes));
-            let (packets, flows) = (counts.packets.to_string(), share.tally.flows.to_string());
+            let (packets, flows) = (counts.packets.to_string(), share.ways.sum().flows.to_string());
             [name.into_owned(), percent, String::new(), rate, size(counts.bytes), packets, flows]
         })
         .collect();
@@ -89,21 +92,22 @@ pub fn said(stats: &ExporterStats) -> String {
     told.chain(found).map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join("  ")
 }
 
-fn cells(snapshot: &Snapshot, row: &Conversation) -> [String; 7] {
-    let counts = row.tally.counts;
-    let service = match names::service(row.key.protocol, row.key.port) {
+fn cells(snapshot: &Snapshot, row: &Row) -> [String; 7] {
+    let counts = row.ways.sum().counts;
+    let Key::Conversation { inside, outside, protocol, port } = row.key else { return Default::default() };
+    let service = match names::service(protocol, port) {
         Some(name) => name.to_owned(),
-        None if row.key.port == 0 => names::protocol_label(row.key.protocol).into_owned(),
-        None => format!("{}/{}", row.key.port, names::protocol_label(row.key.protocol)),
+        None if port == 0 => names::protocol_label(protocol).into_owned(),
+        None => format!("{port}/{}", names::protocol_label(protocol)),
     };
     [
-        row.key.src_ip.to_string(),
-        row.key.dst_ip.to_string(),
+        inside.to_string(),
+        outside.to_string(),
         service,
         rate(snapshot.per_second(counts.bytes)),
         size(counts.bytes),
         counts.packets.to_string(),
-        row.tally.flows.to_string(),
+        row.ways.sum().flows.to_string(),
     ]
 }
 

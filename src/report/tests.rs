@@ -4,7 +4,7 @@ use super::*;
 use crate::collector::options::Said;
 use crate::collector::stats::{ExporterStats, Health};
 use crate::flow::{Counts, FlowKey, FlowRecord, ObservationDomainId, Timestamp, Version};
-use crate::window::{Limits, Span, Window};
+use crate::window::{Dimension, Limits, Span, View, Window};
 
 fn flow(host: u8, bytes: u64, dst_port: u16) -> FlowRecord {
     let exporter = Ipv4Addr::LOCALHOST.into();
@@ -37,8 +37,10 @@ fn the_table_is_aligned_and_says_what_it_leaves_out() {
     for (host, bytes, port) in [(1, 15_000_000, 443), (2, 900, 22), (3, 12, 12_345)] {
         window.record(&flow(host, bytes, port));
     }
-    let snapshot = window.snapshot(Span::TenSeconds, Timestamp(1_700_000_004_000));
-    insta::assert_snapshot!(text(|out| top(out, &snapshot, 2)));
+    let snapshot = window.snapshot(&Span::TenSeconds.into(), Timestamp(1_700_000_004_000));
+    let by_protocol = View { dimension: Dimension::Protocol, ..snapshot.view.clone() };
+    let protocols = window.snapshot(&by_protocol, snapshot.at);
+    insta::assert_snapshot!(text(|out| top(out, &snapshot, &protocols, 2)));
     insta::assert_snapshot!(text(|out| account(out, &Health::default())));
 }
 

@@ -25,7 +25,6 @@ use tokio::time::sleep;
 use crate::collector::stats::Health;
 use crate::collector::{Collector, Limits};
 use crate::config::{Config, Output, Source};
-use crate::filter::Filter;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::report;
 use crate::run::keep::Aside;
@@ -34,8 +33,8 @@ use crate::run::storage::{self, Inlet, Storage};
 use crate::run::{intake, keep, replay, stored};
 use crate::store::templates::Stored;
 use crate::store::writer::WriterStats;
-use crate::tui::app::{Feed, Source as Shown};
-use crate::window::{Snapshot, Span};
+use crate::tui::app::{Feed, Source as Shown, Wish};
+use crate::window::{Atlas, Dimension, Snapshot, Span, View};
 
 /// Batches that may wait for a thread. A batch is what one system call brought, so this is seconds at full speed; what
 /// happens beyond stands at each outlet.
@@ -48,10 +47,8 @@ pub(super) enum Message {
     Health(Arc<Health>),
     /// The source's clock: real time, or the time of a capture.
     Now(Timestamp),
-    /// The screen wants another span.
-    Span(Span),
-    /// The screen wants to see these flows alone.
-    Filter(Box<Filter>),
+    /// The screen wants to see something else.
+    Wish(Arc<Wish>),
     /// What the screen says about the source has changed: a capture is over.
     Shown(Shown),
 }
@@ -80,17 +77,18 @@ impl Outlets {
 pub(super) struct Pipeline {
     source: JoinHandle<Result<()>>,
     ended: Option<oneshot::Receiver<()>>,
-    live: JoinHandle<(Arc<Snapshot>, Arc<Health>)>,
+    live: JoinHandle<(Vec<Arc<Snapshot>>, Arc<Health>)>,
     storage: Option<JoinHandle<u64>>,
     json: Option<JoinHandle<Result<()>>>,
     feeds: watch::Receiver<Feed>,
-    spans: Sender<Message>,
+    wishes: Sender<Message>,
 }
 
 /// What a run leaves behind.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) snapshot: Arc<Snapshot>,
+    pub(super) protocols: Arc<Snapshot>,
     pub(super) health: Arc<Health>,
     /// Flows that were still not stored at the end.
     pub(super) unstored: u64,
@@ -98,7 +96,12 @@ pub(super) struct Outcome {
 
 impl Pipeline {
     /// Opens everything that can fail, then starts the threads.
-    pub(super) fn start(config: &Config, database: Option<PathBuf>, stop: Arc<AtomicBool>) -> Result<Self> {
+    pub(super) fn start(
+        config: &Config,
+        database: Option<PathBuf>,
+        atlas: Atlas,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self> {
         let reads_database = matches!(config.source, Source::Stored);
         let writer = match &database {
             Some(path) if !reads_database => Some(storage::open(path, config.retention)?),
@@ -109,7 +112,7 @@ impl Pipeline {
         let waits = patient.then(|| Arc::clone(&stop));
         let source = SourceThread::open(config, database, templates, stop)?;
         let (window, from_source) = bounded(WAITING_BATCHES);
-        let spans = window.clone();
+        let wishes = window.clone();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
         let storage = match writer {
             Some(writer) => {
@@ -130,7 +133,7 @@ impl Pipeline {
         let (storage_outlet, storage) = storage.unzip();
         let (json_outlet, json) = json.unzip();
         let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, patient };
-        let live = Live::new(source.shown(), source.notice(), span(config), storage_stats);
+        let live = Live::new(source.shown(), source.notice(), (wish(config), atlas), storage_stats);
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
         let (sign, ended) = oneshot::channel();
@@ -141,7 +144,7 @@ impl Pipeline {
             let _ = sign.send(());
             result
         })?;
-        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans })
+        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, wishes })
     }
 
     pub(super) fn feeds(&self) -> watch::Receiver<Feed> {
@@ -162,26 +165,16 @@ impl Pipeline {
         pending().await
     }
 
-    /// Hands the spans and filters that the screen wants to the window thread, for ever.
-    pub(super) fn forward(
-        &self,
-        mut spans: watch::Receiver<Span>,
-        mut filters: watch::Receiver<Filter>,
-    ) -> impl Future<Output = ()> + use<> {
-        let wishes = self.spans.clone();
+    /// Hands the wishes of the screen to the window thread, for ever.
+    pub(super) fn forward(&self, mut wanted: watch::Receiver<Arc<Wish>>) -> impl Future<Output = ()> + use<> {
+        let wishes = self.wishes.clone();
         async move {
-            loop {
-                let wish = tokio::select! {
-                    changed = spans.changed() => changed.map(|()| Message::Span(*spans.borrow_and_update())),
-                    changed = filters.changed() => {
-                        changed.map(|()| Message::Filter(Box::new(filters.borrow_and_update().clone())))
-                    }
-                };
-                let Ok(mut wish) = wish else { break };
-                // The window thread is busy; a wish that was lost would never come again.
-                while let Err(TrySendError::Full(again)) = wishes.try_send(wish) {
-                    sleep(Duration::from_millis(50)).await;
-                    wish = again;
+            while wanted.changed().await.is_ok() {
+                // The window thread may be busy; a wish that was lost would never come again.
+                while let Err(TrySendError::Full(_)) =
+                    wishes.try_send(Message::Wish(Arc::clone(&wanted.borrow_and_update())))
+                {
+                    sleep(Duration::from_millis(20)).await;
                 }
             }
             pending().await
@@ -193,15 +186,17 @@ impl Pipeline {
     /// # Errors
     /// The first thing that failed.
     pub(super) fn finish(self) -> Result<Outcome> {
-        drop(self.spans);
+        drop(self.wishes);
         let source = join(self.source, "source").and_then(|result| result);
         let live = join(self.live, "window");
         let unstored = self.storage.map_or(Ok(0), |thread| join(thread, "storage"));
         let json = self.json.map_or(Ok(()), |thread| join(thread, "json").and_then(|result| result));
         source?;
         json?;
-        let (snapshot, health) = live?;
-        Ok(Outcome { snapshot, health, unstored: unstored? })
+        let (views, health) = live?;
+        let view = |at: usize| views.get(at).map(Arc::clone).unwrap_or_default();
+        let (snapshot, protocols) = (view(0), view(1));
+        Ok(Outcome { snapshot, protocols, health, unstored: unstored? })
     }
 }
 
@@ -255,13 +250,16 @@ impl SourceThread {
     }
 }
 
-/// The span that a table asks for; a screen begins with the default.
-fn span(config: &Config) -> Span {
-    match config.output {
+/// What a table shows; a screen says itself what it wants.
+fn wish(config: &Config) -> Wish {
+    let span = match config.output {
         Output::Table { seconds: Some(seconds), .. } => live::span_of(seconds),
         Output::Table { seconds: None, .. } => Span::Hour,
         Output::Screen { .. } | Output::Log | Output::Json => Span::default(),
-    }
+    };
+    let conversations = View::from(span);
+    let protocols = View { dimension: Dimension::Protocol, ..conversations.clone() };
+    Wish { views: vec![conversations, protocols], ..Wish::default() }
 }
 
 fn write_json(messages: &Receiver<Message>) -> Result<()> {

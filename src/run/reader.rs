@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::flow::Timestamp;
-use crate::receive::Receiver as Socket;
+use crate::receive::{BATCH, Receiver as Socket};
 
 /// Octets that may wait to be decoded, over all sockets.
 const WAITING: usize = 64 << 20;
@@ -24,11 +24,13 @@ const OVERHEAD: usize = 256;
 const WAKE: Duration = Duration::from_millis(200);
 /// How long a reader waits for room before it looks again.
 const NAP: Duration = Duration::from_millis(1);
-/// How long a reader lets datagrams gather when few waited: each that is fetched on its own wakes three threads. A burst
-/// of 200,000 datagrams in a second brings some 60 of them meanwhile, a third of what Linux' default buffer holds.
-const GATHER: Duration = Duration::from_micros(250);
-/// So many at once are worth a round.
-const MANY: usize = 32;
+/// How long a reader lets datagrams gather at most when fewer waited than it takes at once: each that is fetched on its
+/// own wakes three threads, which costs more than to decode and to store it.
+const GATHER: Duration = Duration::from_millis(2);
+/// What the kernel books for a datagram of 1,500 octets.
+const BOOKED: u64 = 2304;
+/// Microseconds between two datagrams of the fastest burst that must not be lost: 200,000 in a second.
+const BURST_US: u64 = 5;
 
 /// Datagrams that came with one system call.
 #[derive(Debug)]
@@ -123,6 +125,7 @@ struct Reader {
 impl Reader {
     fn run(mut self) -> Result<()> {
         let to = self.socket.gauge().local_addr();
+        let gather = gather(self.socket.gauge().stats().buffer);
         // Batches of one kind of traffic are of about one size.
         let mut usual = (0, 0);
         while let Some(waiting) = self.waiting.upgrade() {
@@ -141,8 +144,8 @@ impl Reader {
                 if self.batches.send(batch).is_err() {
                     break;
                 }
-                if received < MANY && !is_last {
-                    thread::sleep(GATHER);
+                if received < BATCH && !is_last {
+                    thread::sleep(gather);
                 }
             } else if is_last {
                 break;
@@ -150,6 +153,11 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// While datagrams gather, no burst fills more than a third of the kernel's buffer.
+fn gather(buffer: u64) -> Duration {
+    GATHER.min(Duration::from_micros(buffer / 3 / BOOKED * BURST_US))
 }
 
 #[cfg(test)]
@@ -202,6 +210,15 @@ mod tests {
         assert_eq!(queue.recv().unwrap().octets, b"waits");
         thread.join().unwrap().unwrap();
         assert_eq!(gauge.stats().queued, 0);
+    }
+
+    #[test]
+    fn what_gathers_is_a_third_of_a_small_buffer_at_most() {
+        // Linux' default, doubled as the kernel does.
+        let default = gather(2 * 212_992).as_micros();
+        assert!((250..=310).contains(&default), "{default} µs");
+        assert_eq!(gather(64 << 20), GATHER);
+        assert_eq!(gather(0), Duration::ZERO);
     }
 
     #[test]

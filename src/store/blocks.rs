@@ -41,6 +41,8 @@ pub(super) struct Open {
     tokens: HashTable<u64>,
     /// Tokens seen lately, by their lower bits: most of a flow's tokens are those of one shortly before.
     recent: Box<[u64; 256]>,
+    /// Of the flow before: most of them are those of the next one as well.
+    before: [Option<Token>; token::PLAIN],
 }
 
 impl Default for Open {
@@ -51,6 +53,7 @@ impl Default for Open {
             times: (Timestamp(i64::MAX), Timestamp(i64::MIN)),
             tokens: HashTable::new(),
             recent: Box::new([0; 256]),
+            before: [None; token::PLAIN],
         }
     }
 }
@@ -68,8 +71,12 @@ impl Open {
                 }
             }
         }
-        for token in token::plain(exporter, flow) {
-            self.token(token);
+        let tokens = token::plain(exporter, flow);
+        let before = std::mem::replace(&mut self.before, tokens);
+        for (token, before) in tokens.into_iter().zip(before) {
+            if let Some(token) = token.filter(|_| token != before) {
+                self.token(token);
+            }
         }
     }
 

@@ -17,6 +17,9 @@ use crate::store::{Action, BUSY_TIMEOUT, Error, inspect, schema};
 /// has the same consequence.
 const INSPECTION: Duration = Duration::from_secs(2);
 
+/// Prepared statements that are kept: more than a transaction uses, so that none is prepared anew each time.
+const STATEMENTS: usize = 64;
+
 /// A connection to the file that its path names, and the right to write there.
 #[derive(Debug)]
 pub(super) struct Database {
@@ -182,6 +185,7 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     let connection =
         Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Without the log and its index in place, a reader who may not write to the folder cannot open the file.
     let mut persist = 1;
     connection.file_control(None::<&str>, FileControl::PersistWal(&mut persist))?;

@@ -21,7 +21,7 @@ use crate::flow::{FlowRecord, Timestamp};
 use crate::store::blocks::Open;
 use crate::store::keys::RowKey;
 use crate::store::rollup::{Book, Limits};
-use crate::store::row;
+use crate::store::row::{self, Placed};
 
 /// Rows that each flush reads back at least while something is missing: some 0.5 s of work. When twice as many come
 /// in, it reads twice as many as come in, so that it does arrive.
@@ -90,8 +90,27 @@ impl Index {
         Ok(())
     }
 
-    /// Takes a row that was just inserted.
-    pub(super) fn row(&mut self, connection: &Connection, key: RowKey, exporter: i64, flow: &FlowRecord) -> Result<()> {
+    /// Takes rows that were just inserted, in the order of their keys.
+    pub(super) fn rows(&mut self, connection: &Connection, rows: &[Placed<'_>]) -> Result<()> {
+        let (Some(marks), Some(first)) = (self.marks, rows.first()) else { return Ok(()) };
+        if !marks.live || first.key <= marks.rolled.max(marks.blocked).max(marks.reached) {
+            return rows.iter().try_for_each(|placed| self.row(connection, placed.key, placed.exporter, placed.flow));
+        }
+        // Nearly always: all of them stand beyond everything that was there.
+        for Placed { key, exporter, flow } in rows {
+            let booking = Booking::new(key.received(), flow.first, flow.last);
+            self.book.stage(booking, *exporter, flow);
+            self.block.add(*key, booking, *exporter, flow);
+            if let Some(marks) = &mut self.marks {
+                marks.reached = *key;
+            }
+            self.close_full(connection)?;
+        }
+        self.book.settle();
+        self.make_room(connection)
+    }
+
+    fn row(&mut self, connection: &Connection, key: RowKey, exporter: i64, flow: &FlowRecord) -> Result<()> {
         let Some(marks) = &mut self.marks else { return Ok(()) };
         if marks.live {
             marks.reached = marks.reached.max(key);
@@ -170,18 +189,24 @@ impl Index {
     }
 
     fn make_room(&mut self, connection: &Connection) -> Result<()> {
+        self.close_full(connection)?;
+        if self.late.is_full() {
+            self.late.close(connection, true)?;
+        }
+        if self.book.is_full(&self.limits) {
+            self.write(connection)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the block if it is full, and moves its mark.
+    fn close_full(&mut self, connection: &Connection) -> Result<()> {
         if self.block.is_full() {
             self.block.close(connection, false)?;
             if let Some(marks) = &mut self.marks {
                 marks.blocked = marks.reached;
                 connection.execute("UPDATE derived SET blocked = ?1", [marks.blocked.0])?;
             }
-        }
-        if self.late.is_full() {
-            self.late.close(connection, true)?;
-        }
-        if self.book.is_full(&self.limits) {
-            self.write(connection)?;
         }
         Ok(())
     }

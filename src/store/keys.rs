@@ -71,6 +71,8 @@ const fn millisecond(received: Timestamp) -> i64 {
 #[derive(Debug)]
 pub(super) struct Keys {
     newest: i64,
+    /// The highest key of the table when the transaction began.
+    highest: RowKey,
     /// The millisecond of the last key handed out, and its next `n`.
     current: (i64, i64),
     /// The next `n` of the milliseconds met so far.
@@ -82,7 +84,11 @@ impl Keys {
         let newest: Option<i64> = connection.query_row("SELECT max(id) FROM flows", (), |row| row.get(0))?;
         let newest = newest.map_or(RowKey::START, RowKey);
         let millisecond = newest.received().0;
-        Ok(Self { newest: millisecond, current: (millisecond, newest.n() + 1), next: HashMap::new() })
+        Ok(Self { newest: millisecond, highest: newest, current: (millisecond, newest.n() + 1), next: HashMap::new() })
+    }
+
+    pub(super) const fn highest(&self) -> RowKey {
+        self.highest
     }
 
     pub(super) fn take(&mut self, connection: &Connection, received: Timestamp) -> Result<RowKey> {

@@ -9,6 +9,7 @@
 //! [`flow::share`]: mod@crate::flow::share
 
 pub(super) mod checkpoint;
+mod conversations;
 pub(super) mod prune;
 pub(super) mod slot;
 #[cfg(test)]
@@ -19,7 +20,7 @@ use hashbrown::HashMap;
 use crate::flow::share::Booking;
 use crate::flow::{Counts, FlowRecord};
 use crate::store::accounts::{counted, stored};
-use crate::store::rollup::slot::Slot;
+use crate::store::rollup::conversations::Conversations;
 
 /// By what roll-ups are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,7 +105,7 @@ impl Pair {
 /// Bounds of the roll-ups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Conversations and minutes held in memory, 128 octets each. Beyond, they are written before their time.
+    /// Conversations and minutes held in memory, some 70 octets each, of IPv6 135. Beyond, they are written before their time.
     pub slots: usize,
     /// Flows held in memory. Beyond, they are written before their time, so that a start after a crash need not read
     /// back more than this many.
@@ -127,7 +128,7 @@ impl Default for Limits {
 /// What is not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    conversations: HashMap<Slot, Pair>,
+    conversations: Conversations,
     /// Exporters with both interfaces, from which the sums of each interface are made.
     paths: HashMap<Path, Sums>,
     flows: usize,
@@ -144,22 +145,32 @@ struct Path {
 impl Book {
     /// Books one flow; `exporter` is the row of its exporter.
     pub(super) fn add(&mut self, booking: Booking, exporter: i64, flow: &FlowRecord) {
-        let (slot, back) = Slot::conversation(flow);
-        let direction = usize::from(back);
+        self.stage(booking, exporter, flow);
+        self.settle();
+    }
+
+    /// Takes one flow, to be booked by [`Book::settle`] before anything else is asked of the book.
+    pub(super) fn stage(&mut self, booking: Booking, exporter: i64, flow: &FlowRecord) {
         let more = u64::from(flow.sampling.rate.saturating_sub(1));
         let end = booking.end_minute();
         // What the raw row holds.
         let counts = Counts { bytes: held(flow.counts.bytes), packets: held(flow.counts.packets) };
-        booking.minutes(counts, |minute, counts| {
-            let more =
-                Counts { bytes: counts.bytes.saturating_mul(more), packets: counts.packets.saturating_mul(more) };
-            let sums = Sums { counts, flows: u64::from(minute == end), more };
-            let bucket = bucket(minute);
-            self.conversations.entry(slot.at(bucket)).or_default().0[direction].add(sums);
-            let path = Path { exporter, in_if: flow.in_if, out_if: flow.out_if, bucket };
-            self.paths.entry(path).or_default().add(sums);
+        let Self { conversations, paths, .. } = self;
+        conversations.stage(flow, |stage| {
+            booking.minutes(counts, |minute, counts| {
+                let (bucket, ends) = (bucket(minute), minute == end);
+                stage(bucket, counts, ends);
+                let more =
+                    Counts { bytes: counts.bytes.saturating_mul(more), packets: counts.packets.saturating_mul(more) };
+                let path = Path { exporter, in_if: flow.in_if, out_if: flow.out_if, bucket };
+                paths.entry(path).or_default().add(Sums { counts, flows: ends.into(), more });
+            });
         });
         self.flows += 1;
+    }
+
+    pub(super) fn settle(&mut self) {
+        self.conversations.settle();
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -20,6 +20,7 @@ use crate::flow::{
 };
 
 mod filter;
+mod window;
 
 pub(super) const NOW: Timestamp = Timestamp(1_790_000_000_000);
 

@@ -23,7 +23,7 @@ pub use crate::store::prune::{Cause, Step};
 use crate::store::queue::{Queue, Waiting};
 use crate::store::retention::Retention;
 pub use crate::store::rollup::Limits;
-use crate::store::row::Insert;
+use crate::store::row::{GROUP, Insert, Placed};
 use crate::store::templates::{self, Stored};
 use crate::store::{Action, Error, exporter_names};
 
@@ -312,15 +312,22 @@ impl Writer {
         let mut flush = Flush::default();
         if !batches.is_empty() {
             let mut keys = Keys::new(&transaction)?;
-            let mut insert = Insert::new(&transaction)?;
+            let mut insert = Insert::new(&transaction, keys.highest())?;
+            let mut group: Vec<Placed<'_>> = Vec::with_capacity(GROUP);
             for flow in batches.iter().flat_map(|batch| batch.iter()) {
                 let exporter = self.exporters.id(&transaction, flow)?;
                 let key = keys.take(&transaction, flow.received)?;
-                insert.row(key, exporter, flow)?;
-                self.index.row(&transaction, key, exporter, flow)?;
+                if group.len() == GROUP || group.last().is_some_and(|last| last.key.0 + 1 != key.0) {
+                    insert.rows(&group)?;
+                    self.index.rows(&transaction, &group)?;
+                    group.clear();
+                }
+                group.push(Placed { key, exporter, flow });
                 flush.rows += 1;
                 flush.counts.add(flow.counts);
             }
+            insert.rows(&group)?;
+            self.index.rows(&transaction, &group)?;
         }
         self.index.end(&transaction, now, ended)?;
         transaction.commit()?;

@@ -3,13 +3,14 @@
 //! It draws nothing and reads neither a clock nor a terminal: events come in, a [`Request`] to the loop goes out. What it
 //! shows comes as a [`Feed`] from whoever collects, replays or reads the database, and is never written to.
 
-use std::net::{IpAddr, SocketAddr};
+mod feed;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::collector::stats::Health;
-use crate::filter::Filter;
 use crate::flow::Timestamp;
 use crate::names::Names;
+pub use crate::tui::app::feed::{Feed, Source, StorageView, Wish};
 use crate::tui::copy::{self, Between, Figures, Selection};
 use crate::tui::edit::Line;
 use crate::tui::filter_line::FilterLine;
@@ -18,65 +19,7 @@ use crate::tui::labels::Labels;
 use crate::tui::list::{self, List};
 use crate::tui::remembered::Remembered;
 use crate::tui::units::Units;
-use crate::window::{Conversation, ConversationKey, Snapshot, Span};
-
-/// Everything the screen shows, once a second.
-#[derive(Debug, Clone, Default)]
-pub struct Feed {
-    pub snapshot: Arc<Snapshot>,
-    pub health: Arc<Health>,
-    /// `None` where nothing is stored.
-    pub storage: Option<StorageView>,
-    pub now: Timestamp,
-    /// What the clock on screen adds to UTC.
-    pub utc_offset_s: i32,
-    pub started: Timestamp,
-    pub source: Source,
-    /// One line for the person in front of the screen.
-    pub notice: Option<String>,
-}
-
-/// Where the flows come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    Live {
-        listen: Vec<SocketAddr>,
-        /// Addresses of this host which a router can send to.
-        reachable: Vec<IpAddr>,
-    },
-    Replay {
-        file: String,
-        done: bool,
-    },
-    /// A database that another process writes; this one receives nothing.
-    Stored {
-        path: String,
-    },
-    Demo,
-}
-
-impl Default for Source {
-    fn default() -> Self {
-        Self::Live { listen: Vec::new(), reachable: Vec::new() }
-    }
-}
-
-/// The database, as its writer accounts for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StorageView {
-    pub path: String,
-    /// Flow records written since the start.
-    pub rows: u64,
-    /// Flow records that wait for the next flush.
-    pub buffered: u64,
-    /// Flow records that found the buffer full.
-    pub dropped: u64,
-    /// Why the last flush failed.
-    pub failing: Option<String>,
-    pub last_flush: Option<Timestamp>,
-    /// Size of the file.
-    pub octets: u64,
-}
+use crate::window::{Dimension, Key as RowKey, Row, Snapshot, Span, View};
 
 /// What happens to the screen.
 #[derive(Debug, Clone)]
@@ -102,10 +45,6 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     Redraw,
-    /// Redraw, and have the next feed look back so far.
-    Look(Span),
-    /// Redraw, and have the next feed show these flows alone.
-    Filter(Filter),
     /// Redraw, and put this into the clipboard of whoever sits in front.
     Copy(String),
     /// Redraw, and take the mouse over, or give it back.
@@ -170,11 +109,12 @@ impl Sort {
         }
     }
 
-    const fn measure(self, row: &Conversation) -> u64 {
+    const fn measure(self, row: &Row) -> u64 {
+        let tally = row.ways.sum();
         match self {
-            Self::Bytes => row.tally.counts.bytes,
-            Self::Packets => row.tally.counts.packets,
-            Self::Flows => row.tally.flows,
+            Self::Bytes => tally.counts.bytes,
+            Self::Packets => tally.counts.packets,
+            Self::Flows => tally.flows,
         }
     }
 
@@ -201,6 +141,7 @@ pub enum Stage {
 #[derive(Debug, Clone)]
 struct Frozen {
     snapshot: Arc<Snapshot>,
+    protocols: Arc<Snapshot>,
     since: Timestamp,
 }
 
@@ -214,10 +155,10 @@ pub struct App {
     units: Units,
     span: Span,
     /// The conversations shown, in their order; a copy, since a snapshot is sorted by bytes and never changes.
-    rows: Vec<Conversation>,
+    rows: Vec<Row>,
     /// Their keys, in the same order.
-    row_keys: Vec<ConversationKey>,
-    list: List<ConversationKey>,
+    row_keys: Vec<RowKey>,
+    list: List<RowKey>,
     help: Help,
     /// An answer to a key that could do nothing.
     hint: Option<&'static str>,
@@ -295,7 +236,12 @@ impl App {
 
     /// The figures shown: the frozen ones, or the latest.
     pub fn snapshot(&self) -> &Snapshot {
-        self.frozen.as_ref().map_or(&self.feed.snapshot, |frozen| &frozen.snapshot)
+        self.frozen.as_ref().map_or(self.feed.shown(0), |frozen| &frozen.snapshot)
+    }
+
+    /// The same by protocol.
+    pub fn protocols(&self) -> &Snapshot {
+        self.frozen.as_ref().map_or(self.feed.shown(1), |frozen| &frozen.protocols)
     }
 
     pub fn frozen_since(&self) -> Option<Timestamp> {
@@ -315,7 +261,7 @@ impl App {
     }
 
     /// All rows in their order, of which [`App::offset`] is the first one shown.
-    pub fn rows(&self) -> &[Conversation] {
+    pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
@@ -323,7 +269,7 @@ impl App {
         self.list.offset()
     }
 
-    pub const fn selected(&self) -> Option<ConversationKey> {
+    pub const fn selected(&self) -> Option<RowKey> {
         self.list.selected()
     }
 
@@ -363,7 +309,7 @@ impl App {
 
     pub fn stage(&self) -> Stage {
         let totals = &self.feed.health.totals;
-        if 0 < totals.flows || 0 < self.snapshot().total.flows {
+        if 0 < totals.flows || 0 < self.snapshot().everything().flows {
             Stage::Flows
         } else if 0 < totals.datagrams {
             Stage::NoFlows
@@ -444,9 +390,9 @@ impl App {
         let names = &self.labels.names;
         match action {
             Action::Accept => {
-                if let Some(filter) = self.filter.accept(names) {
+                if self.filter.accept(names).is_some() {
                     self.screen = Screen::Main;
-                    return Some(Request::Filter(filter));
+                    return Some(Request::Redraw);
                 }
             }
             Action::Back => self.screen = Screen::Main,
@@ -490,15 +436,14 @@ impl App {
 
     /// What the selected row stands for.
     pub fn selection(&self) -> Option<Selection> {
-        let key = self.list.selected()?;
-        Some(Selection::Conversation { hosts: (key.src_ip, key.dst_ip), service: Some((key.protocol, key.port)) })
+        let RowKey::Conversation { inside, outside, protocol, port } = self.list.selected()? else { return None };
+        Some(Selection::Conversation { hosts: (inside, outside), service: Some((protocol, port)) })
     }
 
     fn copy(&mut self, form: Form) -> Option<Request> {
         let selection = self.selection()?;
         let snapshot = self.snapshot();
-        let seconds = i64::try_from(snapshot.seconds).unwrap_or(0);
-        let (from, to) = (snapshot.at.plus(-1000 * seconds), snapshot.at);
+        let (from, to) = (snapshot.from, snapshot.at);
         let between = Between { from, to, utc_offset_s: self.feed.utc_offset_s };
         let text = copy::translate(selection, between, &self.figures(), form);
         self.copied = Some(Copied { form, text: text.clone() });
@@ -508,12 +453,13 @@ impl App {
     /// The selected row as exact figures.
     fn figures(&self) -> Figures {
         let names = &self.labels.names;
-        let row = |row: &Conversation| {
-            let (key, tally) = (row.key, row.tally);
-            let ends = [key.src_ip, key.dst_ip];
+        let row = |row: &Row| {
+            let tally = row.ways.sum();
+            let RowKey::Conversation { inside, outside, protocol, port } = row.key else { return Vec::new() };
+            let ends = [inside, outside];
             let name = |at: IpAddr| names.host(at).map_or_else(|| at.to_string(), |name| name.to_string());
             let mut cells: Vec<_> = ends.iter().map(IpAddr::to_string).chain(ends.map(name)).collect();
-            cells.push(self.labels.service(key.protocol, key.port).into_owned());
+            cells.push(self.labels.service(protocol, port).into_owned());
             cells.extend([tally.counts.bytes, tally.counts.packets, tally.flows].map(|count| count.to_string()));
             if names.has_places() {
                 let places = ends.map(|at| names.place(at));
@@ -522,9 +468,9 @@ impl App {
             }
             cells
         };
-        let mut headings = vec!["src_ip", "dst_ip", "source", "destination", "service", "bytes", "packets", "flows"];
+        let mut headings = vec!["inside_ip", "outside_ip", "inside", "outside", "service", "bytes", "packets", "flows"];
         if names.has_places() {
-            headings.extend(["src_as", "dst_as", "src_country", "dst_country"]);
+            headings.extend(["inside_as", "outside_as", "inside_country", "outside_country"]);
         }
         let selected = self.rows.iter().filter(|row| Some(row.key) == self.list.selected());
         Figures { headings, rows: selected.map(row).collect() }
@@ -545,14 +491,13 @@ impl App {
         }
     }
 
-    /// Looks as it did last; what means nothing here is left as it is. Gives back what the loop must do for it.
-    pub fn restore(&mut self, remembered: Remembered) -> Vec<Request> {
-        let mut requests = Vec::new();
+    /// Looks as it did last; what means nothing here is left as it is.
+    pub fn restore(&mut self, remembered: Remembered) {
         let same = |one: &str, other: &Option<String>| other.as_deref() == Some(one);
         self.sort = Sort::ALL.into_iter().find(|sort| same(sort.label(), &remembered.sort)).unwrap_or(self.sort);
         self.units = Units::ALL.into_iter().find(|units| same(units.label(), &remembered.units)).unwrap_or(self.units);
         if let Some(span) = Span::ALL.into_iter().find(|span| Some(span.seconds()) == remembered.span) {
-            requests.extend(self.look(span));
+            self.span = span;
         }
         let labels = &mut self.labels;
         labels.hosts = remembered.host_names.unwrap_or(labels.hosts);
@@ -560,13 +505,18 @@ impl App {
         labels.privacy = remembered.privacy.unwrap_or(labels.privacy);
         self.filter.remember(remembered.filters);
         match remembered.filter.map(|text| self.filter.set(&text, &labels.names)) {
-            None => {}
-            Some(Ok(filter)) => requests.push(Request::Filter(filter)),
+            None | Some(Ok(_)) => {}
             // It may have been of names that nobody knows yet; it still stands in the history.
             Some(Err(error)) => self.said = Some(format!("the filter of the last time is left out: {error}")),
         }
         self.arrange();
-        requests
+    }
+
+    /// What the next feed shall bring.
+    pub fn wish(&self) -> Wish {
+        let view = View::from(self.span);
+        let protocols = View { dimension: Dimension::Protocol, ..view.clone() };
+        Wish { views: vec![view, protocols], filter: self.filter.filter().clone(), ..Wish::default() }
     }
 
     /// Says something until the next key.
@@ -584,13 +534,15 @@ impl App {
             return None;
         }
         self.span = span;
-        Some(Request::Look(span))
+        Some(Request::Redraw)
     }
 
     fn freeze(&mut self) {
         self.frozen = match self.frozen.take() {
             Some(_) => None,
-            None => Some(Frozen { snapshot: Arc::clone(&self.feed.snapshot), since: self.feed.now }),
+            None => {
+                Some(Frozen { snapshot: self.feed.snapshot(0), protocols: self.feed.snapshot(1), since: self.feed.now })
+            }
         };
         self.arrange();
     }
@@ -598,7 +550,7 @@ impl App {
     /// Copies the rows out in their order, equal ones by key, and finds the selection again.
     fn arrange(&mut self) {
         let mut rows = std::mem::take(&mut self.rows);
-        rows.clone_from(&self.snapshot().conversations);
+        rows.clone_from(&self.snapshot().rows);
         let sort = self.sort;
         rows.sort_unstable_by(|a, b| sort.measure(b).cmp(&sort.measure(a)).then_with(|| a.key.cmp(&b.key)));
         self.row_keys = rows.iter().map(|row| row.key).collect();

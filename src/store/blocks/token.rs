@@ -57,12 +57,22 @@ impl Token {
     }
 }
 
-/// The tokens of a flow but its addresses.
-pub(super) fn plain(exporter: i64, flow: &FlowRecord) -> impl Iterator<Item = Token> {
-    let ports = [flow.key.src_port, flow.key.dst_port].into_iter().filter_map(Token::port);
-    let numbers = [flow.src_as, flow.dst_as].into_iter().filter(|number| *number != 0).map(Token::As);
-    let interfaces = [Token::InInterface(flow.in_if), Token::OutInterface(flow.out_if)];
-    ports.chain(numbers).chain(interfaces).chain([Token::Protocol(flow.key.protocol), Token::Exporter(exporter)])
+/// Tokens of a flow besides its addresses, at most.
+pub(super) const PLAIN: usize = 8;
+
+/// The tokens of a flow but its addresses; the same kind in the same place.
+pub(super) fn plain(exporter: i64, flow: &FlowRecord) -> [Option<Token>; PLAIN] {
+    let number = |number: u32| (number != 0).then_some(Token::As(number));
+    [
+        Token::port(flow.key.src_port),
+        Token::port(flow.key.dst_port),
+        number(flow.src_as),
+        number(flow.dst_as),
+        Some(Token::InInterface(flow.in_if)),
+        Some(Token::OutInterface(flow.out_if)),
+        Some(Token::Protocol(flow.key.protocol)),
+        Some(Token::Exporter(exporter)),
+    ]
 }
 
 /// The prefix lengths that are indexed, shortest first.

@@ -26,8 +26,7 @@ impl Book {
     /// Writes everything and forgets it.
     pub(in crate::store) fn write(&mut self, connection: &Connection, limits: &Limits) -> Result<()> {
         let mut writing = Writing::new(connection, limits)?;
-        writing.both(Dimension::Conversation, &self.conversations)?;
-        for dimension in Dimension::ALL.into_iter().filter(|dimension| *dimension != Dimension::Conversation) {
+        for dimension in Dimension::ALL {
             writing.both(dimension, &self.minutes(dimension))?;
         }
         self.clear();
@@ -37,7 +36,7 @@ impl Book {
     /// What it holds of one dimension, by minute.
     pub(in crate::store) fn minutes(&self, dimension: Dimension) -> HashMap<Slot, Pair> {
         match dimension {
-            Dimension::Conversation => self.conversations.clone(),
+            Dimension::Conversation => self.conversations(),
             Dimension::Host => self.hosts(),
             Dimension::Service => self.services(Slot::service),
             Dimension::Protocol => self.services(Slot::protocol),
@@ -46,27 +45,31 @@ impl Book {
         }
     }
 
+    fn conversations(&self) -> HashMap<Slot, Pair> {
+        let mut conversations: HashMap<Slot, Pair> = HashMap::with_capacity(self.conversations.len());
+        self.conversations.each(|slot, pair| conversations.entry(slot).or_default().add(pair));
+        conversations
+    }
+
     fn hosts(&self) -> HashMap<Slot, Pair> {
         let mut hosts: HashMap<Slot, Pair> = HashMap::with_capacity(self.conversations.len());
-        for (slot, pair) in &self.conversations {
+        self.conversations.each(|slot, pair| {
             let (low, high) = slot.hosts();
             match high {
                 Some(high) => {
-                    hosts.entry(low).or_default().add(*pair);
+                    hosts.entry(low).or_default().add(pair);
                     hosts.entry(high).or_default().add(pair.turned());
                 }
                 // It sends and receives the same bytes.
                 None => hosts.entry(low).or_default().add(Pair([pair.sum(); 2])),
             }
-        }
+        });
         hosts
     }
 
     fn services(&self, key: impl Fn(Slot) -> Slot) -> HashMap<Slot, Pair> {
         let mut services: HashMap<Slot, Pair> = HashMap::new();
-        for (slot, pair) in &self.conversations {
-            services.entry(key(*slot)).or_default().0[0].add(pair.sum());
-        }
+        self.conversations.each(|slot, pair| services.entry(key(slot)).or_default().0[0].add(pair.sum()));
         services
     }
 

@@ -11,7 +11,7 @@ use crate::flow::FlowRecord;
 use crate::window::ConversationKey;
 
 /// The columns `a`, `b` and `c` of a row, and its bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::store) struct Slot {
     /// Which of `a` (1) and `b` (2) is IPv6.
     wide: u8,
@@ -30,6 +30,23 @@ impl Slot {
         let c = u32::from(key.protocol) << 16 | u32::from(key.port);
         let wide = u8::from(low.is_ipv6()) | u8::from(high.is_ipv6()) << 1;
         (Self { wide, a: bits(low), b: bits(high), c, bucket: 0 }, back)
+    }
+
+    /// A conversation between two IPv4 hosts.
+    pub(super) fn between(a: u32, b: u32, c: u32) -> Self {
+        Self { wide: 0, a: [0, a.into()], b: [0, b.into()], c, bucket: 0 }
+    }
+
+    /// What [`Slot::between`] makes it of again; `None` where one host is IPv6.
+    pub(super) fn narrow(self) -> Option<(u32, u32, u32)> {
+        let ([_, a], [_, b]) = (self.a, self.b);
+        (self.wide == 0).then_some((u32::try_from(a).ok()?, u32::try_from(b).ok()?, self.c))
+    }
+
+    /// All of it but which address is IPv6, for a hash.
+    pub(super) fn numbers(self) -> [u64; 5] {
+        let ([a, b], [c, d]) = (self.a, self.b);
+        [a, b, c, d, u64::from(self.c) << 32 | u64::from(self.bucket.cast_unsigned())]
     }
 
     /// The two hosts of a conversation, and one of them when it talks to itself.

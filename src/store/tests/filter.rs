@@ -44,7 +44,7 @@ const NUMBERS: &[(&str, Number, End)] = &[
 const COMPARISONS: &[&str] = &["=", "!=", "<", "<=", ">", ">="];
 
 /// A test that speaks of a value of this flow, so that there is something to find.
-fn about(flow: &FlowRecord, kind: usize, comparison: usize, length: u8) -> String {
+pub(super) fn about(flow: &FlowRecord, kind: usize, comparison: usize, length: u8) -> String {
     let net = |address: IpAddr| format!("{address}/{}", length % if address.is_ipv4() { 33 } else { 129 });
     let or = |address: Option<IpAddr>| address.unwrap_or(flow.exporter);
     let key = flow.key;
@@ -73,7 +73,7 @@ fn about(flow: &FlowRecord, kind: usize, comparison: usize, length: u8) -> Strin
 }
 
 /// Rows that the condition chooses, by their place.
-fn chosen(place: &Place, filter: &Filter) -> Vec<usize> {
+pub(super) fn chosen(place: &Place, filter: &Filter) -> Vec<usize> {
     let connection = place.sqlite();
     let (condition, values) = where_clause(filter);
     let sql = format!(

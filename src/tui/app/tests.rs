@@ -14,11 +14,11 @@ fn press(app: &mut App, key: Key) -> Option<Request> {
 }
 
 /// The same traffic with one conversation grown to the top.
-fn with_grown(key: ConversationKey) -> Feed {
+fn with_grown(key: RowKey) -> Feed {
     let mut feed = canned::feed(Span::Minute);
-    let snapshot = Arc::make_mut(&mut feed.snapshot);
-    let row = snapshot.conversations.iter_mut().find(|row| row.key == key).unwrap();
-    row.tally.counts.bytes = u64::MAX;
+    let snapshot = Arc::make_mut(&mut feed.views[0]);
+    let row = snapshot.rows.iter_mut().find(|row| row.key == key).unwrap();
+    row.ways.down.counts.bytes = u64::MAX;
     feed
 }
 
@@ -43,7 +43,7 @@ fn a_selection_that_left_keeps_its_place() {
     press(&mut app, Key::End);
     let key = app.selected().unwrap();
     let mut feed = canned::feed(Span::Minute);
-    Arc::make_mut(&mut feed.snapshot).conversations.retain(|row| row.key != key);
+    Arc::make_mut(&mut feed.views[0]).rows.retain(|row| row.key != key);
     app.update(Event::Feed(feed));
     assert_eq!(app.selected(), Some(key));
     press(&mut app, Key::Up);
@@ -95,21 +95,25 @@ fn frozen_figures_keep_their_span() {
     assert!(app.notice().unwrap().contains("press space"));
     press(&mut app, Key::Char(' '));
     assert_eq!(app.notice(), None);
-    assert_eq!(press(&mut app, Key::Char('+')), Some(Request::Look(Span::FiveMinutes)));
+    assert_eq!(press(&mut app, Key::Char('+')), Some(Request::Redraw));
+    assert_eq!(app.wish().views[0].span, Span::FiveMinutes);
 }
 
 #[test]
 fn spans_end_or_go_around() {
     let mut app = app();
     let mut spans = Vec::new();
-    while let Some(Request::Look(span)) = press(&mut app, Key::Char('+')) {
-        spans.push(span);
-    }
-    assert_eq!(spans, [Span::FiveMinutes, Span::QuarterHour, Span::Hour]);
-    assert_eq!(press(&mut app, Key::Char('w')), Some(Request::Look(Span::TenSeconds)));
-    assert_eq!(press(&mut app, Key::Char('w')), Some(Request::Look(Span::Minute)));
-    assert_eq!(press(&mut app, Key::Char('-')), Some(Request::Look(Span::TenSeconds)));
-    assert_eq!(press(&mut app, Key::Char('-')), None);
+    let mut turned = |key, times: usize| {
+        for _ in 0..times {
+            press(&mut app, Key::Char(key));
+            spans.push(app.wish().views[0].span);
+        }
+    };
+    turned('+', 4);
+    turned('w', 2);
+    turned('-', 2);
+    let (hour, ten) = (Span::Hour, Span::TenSeconds);
+    assert_eq!(spans, [Span::FiveMinutes, Span::QuarterHour, hour, hour, ten, Span::Minute, ten, ten]);
 }
 
 #[test]
@@ -173,8 +177,8 @@ fn a_filter_goes_out_when_it_is_accepted() {
     assert_eq!(press(&mut app, Key::Enter), Some(Request::Redraw), "no filter, so the line stays open");
     assert_eq!(app.screen(), Screen::Filter);
     press(&mut app, Key::Backspace);
-    let Some(Request::Filter(filter)) = press(&mut app, Key::Enter) else { panic!("a filter goes out") };
-    assert_eq!(filter.to_string(), "port 443");
+    press(&mut app, Key::Enter);
+    assert_eq!(app.wish().filter.to_string(), "port 443");
     assert_eq!((app.screen(), app.filter().text()), (Screen::Main, "port 443"));
     press(&mut app, Key::Char('/'));
     press_all(&mut app, "0 and udp");
@@ -202,10 +206,13 @@ fn the_selected_row_is_copied() {
     press(&mut app, Key::Char('y'));
     assert_eq!(app.screen(), Screen::Copy);
     let Some(Request::Copy(text)) = press(&mut app, Key::Char('t')) else { panic!("text for the clipboard") };
-    assert_eq!(text, "tcp and host 198.51.100.37 and host 192.168.1.20 and port 443");
+    assert_eq!(text, "tcp and host 192.168.1.20 and host 198.51.100.37 and port 443");
     assert_eq!(app.copied().unwrap().text.as_deref(), Ok(text.as_str()));
     let Some(Request::Copy(text)) = press(&mut app, Key::Char('c')) else { panic!("another form") };
-    assert!(text.starts_with("src_ip,dst_ip,source,destination,service,bytes,packets,flows\n198.51.100.37,"), "{text}");
+    assert!(
+        text.starts_with("inside_ip,outside_ip,inside,outside,service,bytes,packets,flows\n192.168.1.20,"),
+        "{text}"
+    );
     press(&mut app, Key::Esc);
     assert_eq!((app.screen(), app.copied()), (Screen::Copy, None));
     press(&mut app, Key::Esc);
@@ -235,10 +242,10 @@ fn the_next_start_looks_like_the_last_one() {
     press(&mut app, Key::Enter);
     let remembered = app.remembered();
     let mut next = App::new(Span::Minute, Units::Bits);
-    let requests = next.restore(remembered.clone());
+    next.restore(remembered.clone());
     assert_eq!(next.remembered(), remembered);
-    assert_eq!(requests[0], Request::Look(Span::FiveMinutes));
-    assert!(matches!(&requests[1..], [Request::Filter(filter)] if filter.to_string() == "proto tcp"));
+    let wish = next.wish();
+    assert_eq!((wish.views[0].span, wish.filter.to_string().as_str()), (Span::FiveMinutes, "proto tcp"));
     let strange = Remembered {
         sort: Some("colour".to_owned()),
         span: Some(7),
@@ -247,7 +254,7 @@ fn the_next_start_looks_like_the_last_one() {
         ..Remembered::default()
     };
     let mut next = App::new(Span::Minute, Units::Bits);
-    assert_eq!(next.restore(strange), []);
+    next.restore(strange);
     assert_eq!((next.sort(), next.units()), (Sort::Bytes, Units::Bits));
     assert!(next.notice().unwrap().contains("filter of the last time"), "{:?}", next.notice());
 }

@@ -73,8 +73,8 @@ fn a_second_of_traffic_is_cheap_to_draw() {
         while let Some(flow) = flows.next_if(|flow| flow.received < now) {
             window.record(flow);
         }
-        let snapshot = Arc::new(window.snapshot(Span::Minute, now));
-        app.update(Event::Feed(crate::tui::app::Feed { snapshot, now, ..canned::feed(Span::TenSeconds) }));
+        let snapshot = Arc::new(window.snapshot(&Span::Minute.into(), now));
+        app.update(Event::Feed(crate::tui::app::Feed { views: vec![snapshot], now, ..canned::feed(Span::TenSeconds) }));
         let before = octets.count();
         let theme = Theme { depth: view::Depth::Sixteen, ..Theme::default() };
         terminal.draw(|frame| render(frame.buffer_mut(), &mut app, theme)).unwrap();
@@ -103,8 +103,12 @@ fn a_minute_of_traffic_fits_through_a_narrow_line() {
             while let Some(flow) = flows.next_if(|flow| flow.received < now) {
                 window.record(flow);
             }
-            let snapshot = Arc::new(window.snapshot(Span::TenSeconds, now));
-            app.update(Event::Feed(crate::tui::app::Feed { snapshot, now, ..canned::feed(Span::TenSeconds) }));
+            let snapshot = Arc::new(window.snapshot(&Span::TenSeconds.into(), now));
+            app.update(Event::Feed(crate::tui::app::Feed {
+                views: vec![snapshot],
+                now,
+                ..canned::feed(Span::TenSeconds)
+            }));
             if second == -60 {
                 keys.iter().for_each(|&key| drop(app.update(Event::Key(key))));
                 let theme = Theme { depth: view::Depth::Sixteen, ..Theme::default() };

@@ -7,12 +7,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::flow::Counts;
 use crate::tui::app::{App, Sort};
 use crate::tui::units::{self, Figure};
 use crate::tui::view::text;
 use crate::tui::view::theme::Theme;
 use crate::tui::view::{Frame, panel};
-use crate::window::{Conversation, Tally};
+use crate::window::{Key, Row, Tally};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -169,7 +170,7 @@ pub(super) fn room(area: Rect, frame: Frame, app: &App) -> usize {
     };
     let lines = usize::from(area.height).saturating_sub(around);
     // The last line says how many there are beyond.
-    if lines < app.snapshot().conversation_count.max(app.rows().len()) { lines.saturating_sub(1) } else { lines }
+    if lines < app.snapshot().row_count.max(app.rows().len()) { lines.saturating_sub(1) } else { lines }
 }
 
 pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, theme: Theme) {
@@ -177,33 +178,33 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
         return;
     }
     let snapshot = app.snapshot();
-    let mut title = format!("Conversations by {}, last {}", app.sort().label(), snapshot.span.label());
+    let mut title = format!("Conversations by {}, last {}", app.sort().label(), snapshot.view.span.label());
     if !app.filter().text().is_empty() {
         title.push_str(&format!(", of {}", app.labels().text(app.filter().text())));
     }
     let visible = app.rows().iter().skip(app.offset()).take(room(area, frame, app));
     let first = app.offset() + usize::from(!app.rows().is_empty());
     let last = app.offset() + visible.len();
-    let aside = format!("{first}-{last} of {}", units::exact(snapshot.conversation_count as u64));
+    let aside = format!("{first}-{last} of {}", units::exact(snapshot.row_count as u64));
     let inner = panel(buf, area, frame, &title, &aside, theme);
     let columns = Columns::new(usize::from(inner.width), app.sort());
     headings(buf, inner, &columns, app, theme);
     if app.rows().is_empty() {
-        let text = format!("no flow in the last {}", snapshot.span.label());
+        let text = format!("no flow in the last {}", snapshot.view.span.label());
         text::put(buf, inner, columns.margin, 1, &text, theme.dim(), theme);
     }
-    let mut rest = snapshot.total;
+    let mut rest = snapshot.sum.sum();
     for row in app.rows().iter().take(app.offset()) {
-        rest = without(rest, row.tally);
+        rest = without(rest, row.ways.sum());
     }
     let mut y = 1;
     for row in visible {
-        rest = without(rest, row.tally);
+        rest = without(rest, row.ways.sum());
         let style = if app.selected() == Some(row.key) { theme.selected() } else { theme.plain() };
         draw(buf, inner, y, &columns, style, theme, |column, width| cell(row, column, width, app, theme));
         y += 1;
     }
-    let beyond = snapshot.conversation_count.saturating_sub(last);
+    let beyond = snapshot.row_count.saturating_sub(last);
     if 0 < beyond {
         draw(buf, inner, y, &columns, theme.dim(), theme, |column, _| beyond_cell(beyond, rest, column, app, theme));
     }
@@ -242,14 +243,29 @@ fn draw(
     text::put(buf, area, 0, y, &format!("{line:width$}"), style, theme);
 }
 
-fn cell(row: &Conversation, column: Column, width: usize, app: &App, theme: Theme) -> String {
+fn cell(row: &Row, column: Column, width: usize, app: &App, theme: Theme) -> String {
     match column {
-        Column::Source => text::cut_middle(&app.labels().host(row.key.src_ip), width, theme),
-        Column::Destination => text::cut_middle(&app.labels().host(row.key.dst_ip), width, theme),
-        Column::Service => app.labels().service(row.key.protocol, row.key.port).into_owned(),
-        Column::Recent => app.units().rate(row.recent, 10.min(app.snapshot().seconds)).to_string(),
-        Column::Rate | Column::Total | Column::Packets | Column::Flows => figure(row.tally, column, app),
+        Column::Source => text::cut_middle(&ends(row, app).0, width, theme),
+        Column::Destination => text::cut_middle(&ends(row, app).1, width, theme),
+        Column::Service => service(row.key, app),
+        Column::Recent => recent(row, app).to_string(),
+        Column::Rate | Column::Total | Column::Packets | Column::Flows => figure(row.ways.sum(), column, app),
     }
+}
+
+/// The two ends as they are shown, the inside first.
+fn ends(row: &Row, app: &App) -> (String, String) {
+    match row.key {
+        Key::Conversation { inside, outside, .. } => (app.labels().host(inside), app.labels().host(outside)),
+        _ => Default::default(),
+    }
+}
+
+/// The rate of the last ten seconds.
+fn recent(row: &Row, app: &App) -> Figure {
+    let [[down, up], ..] = row.averages;
+    let counts = Counts { bytes: down.saturating_add(up), packets: 0 };
+    app.units().rate(Tally { counts, flows: 0 }, 1)
 }
 
 fn beyond_cell(beyond: usize, rest: Tally, column: Column, app: &App, theme: Theme) -> String {
@@ -267,6 +283,11 @@ fn figure(tally: Tally, column: Column, app: &App) -> String {
         Column::Total => Figure::bytes(tally.counts.bytes).to_string(),
         _ => app.units().rate(tally, app.snapshot().seconds).to_string(),
     }
+}
+
+fn service(key: Key, app: &App) -> String {
+    let Key::Conversation { protocol, port, .. } = key else { return String::new() };
+    app.labels().service(protocol, port).into_owned()
 }
 
 const fn without(mut total: Tally, part: Tally) -> Tally {

@@ -32,7 +32,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
     if area.height <= 1 {
         return one_line(buf, area, snapshot, units, theme);
     }
-    let title = format!("Traffic, last {}", snapshot.span.label());
+    let title = format!("Traffic, last {}", snapshot.view.span.label());
     if matches!(frame, Frame::Boxed) {
         let columns = fitting(snapshot, usize::from(area.width).saturating_sub(SCALE + 4));
         let [now, average, peak] = figures(snapshot, &columns, units);
@@ -74,7 +74,7 @@ fn one_line(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, the
     bars(buf, area, &columns, units, highest(&columns, units), theme);
     let [_, _, peak] = figures(snapshot, &columns, units);
     let text = if columns.len() + 25 <= usize::from(area.width) {
-        format!("{}, peak {peak}", snapshot.span.label())
+        format!("{}, peak {peak}", snapshot.view.span.label())
     } else {
         format!("{peak:>9}")
     };
@@ -86,10 +86,10 @@ fn one_line(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, the
 /// Now, on average and at the peak. Now is a mean of ten seconds, so the peak is the highest of those and of what is drawn.
 fn figures(snapshot: &Snapshot, drawn: &[Tally], units: Units) -> [Figure; 3] {
     let (now, seconds) = header::lately(snapshot);
-    let tens = usize::try_from(snapshot.span.seconds() / 10).unwrap_or(1);
+    let tens = usize::try_from(shown(snapshot) / 10).unwrap_or(1);
     let current = units.measure(per_second(now, seconds));
     let peak = highest(&columns(snapshot, tens), units).max(highest(drawn, units)).max(current);
-    let average = units.rate(snapshot.total, snapshot.seconds);
+    let average = units.rate(snapshot.everything(), snapshot.seconds);
     [units.rate(now, seconds), average, Figure::per_second(peak, 1, units.label())]
 }
 
@@ -99,26 +99,22 @@ fn fitting(snapshot: &Snapshot, room: usize) -> Vec<Tally> {
     columns(snapshot, count)
 }
 
+/// Seconds that the graph shows.
+fn shown(snapshot: &Snapshot) -> i64 {
+    snapshot.view.span.seconds().max(Span::FiveMinutes.seconds())
+}
+
 /// So many columns: what the seconds of each brought on average, in each second.
 fn columns(snapshot: &Snapshot, count: usize) -> Vec<Tally> {
-    let span = snapshot.span.seconds();
-    let wanted = i64::try_from(count).unwrap_or(1);
-    if span <= wanted {
-        let times = usize::try_from(wanted / span).unwrap_or(1);
-        return snapshot.series.iter().flat_map(|&second| std::iter::repeat_n(second, times)).collect();
-    }
-    let step = span / wanted.max(1);
-    let over = snapshot.at.0.div_euclid(1000) - 1;
-    let last = over.div_euclid(step);
-    let mut sums = vec![(Tally::default(), 0_u64); count];
-    for (ago, second) in (0_i64..).zip(snapshot.series.iter().rev()) {
-        let behind = usize::try_from(last - (over - ago).div_euclid(step)).unwrap_or(0);
-        let Some((sum, seconds)) = count.checked_sub(behind + 1).and_then(|at| sums.get_mut(at)) else { break };
-        sum.counts.add(second.counts);
-        sum.flows = sum.flows.saturating_add(second.flows);
-        *seconds += 1;
-    }
-    sums.into_iter().map(|(sum, seconds)| per_second(sum, seconds)).collect()
+    let now = snapshot.at.0.div_euclid(1000);
+    let step = shown(snapshot) / i64::try_from(count).unwrap_or(1).max(1);
+    let from = now.saturating_sub(shown(snapshot));
+    let column = |n: i64| {
+        let middle = from.saturating_add(n.saturating_mul(step)).saturating_add(step / 2);
+        let point = snapshot.series.iter().rev().find(|point| point.start <= middle);
+        point.map_or_else(Tally::default, |point| per_second(point.sum(), point.seconds))
+    };
+    (0..i64::try_from(count).unwrap_or(0)).map(column).collect()
 }
 
 const fn per_second(mut sum: Tally, seconds: u64) -> Tally {

@@ -71,16 +71,11 @@ fn exporters(app: &App) -> Option<String> {
     })
 }
 
-/// What the last ten seconds brought, or the whole span where that is shorter, with the seconds.
+/// What the last settled slice brought, with its seconds.
 pub(super) fn lately(snapshot: &Snapshot) -> (Tally, u64) {
-    let wanted = 10.min(snapshot.seconds.max(1));
-    let taken = usize::try_from(wanted).unwrap_or(1);
-    let mut sum = Tally::default();
-    for second in snapshot.series.iter().rev().take(taken) {
-        sum.counts.add(second.counts);
-        sum.flows = sum.flows.saturating_add(second.flows);
-    }
-    (sum, wanted)
+    let until = snapshot.until.0.div_euclid(1000);
+    let point = snapshot.series.iter().rev().find(|point| point.start < until);
+    point.map_or((Tally::default(), 1), |point| (point.sum(), point.seconds))
 }
 
 /// One part per place where something was lost, or the good news.

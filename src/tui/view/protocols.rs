@@ -11,7 +11,7 @@ use crate::tui::units::{self, Figure};
 use crate::tui::view::text::{self, Part};
 use crate::tui::view::theme::Theme;
 use crate::tui::view::{Frame, panel};
-use crate::window::ProtocolShare;
+use crate::window::{Key, Row};
 
 /// Columns of name and percentage, with the spaces around them.
 const TEXT: usize = 1 + 10 + 1 + 7 + 2;
@@ -23,38 +23,41 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     if area.height == 1 {
         return one_line(buf, area, app, theme);
     }
-    let snapshot = app.snapshot();
+    let snapshot = app.protocols();
     let inner = panel(buf, area, Frame::Boxed, "Protocols", "", theme);
     let width = usize::from(inner.width);
     let shows_rate = TEXT + 12 + Figure::RATE_WIDTH + 2 <= width;
     let bar = width.saturating_sub(TEXT + 1 + if shows_rate { Figure::RATE_WIDTH + 1 } else { 0 });
-    let whole = app.units().measure(snapshot.total);
-    for (y, share) in snapshot.protocols.iter().take(usize::from(inner.height)).enumerate() {
-        let part = app.units().measure(share.tally);
+    let whole = app.units().measure(snapshot.everything());
+    for (y, share) in snapshot.rows.iter().take(usize::from(inner.height)).enumerate() {
+        let part = app.units().measure(share.ways.sum());
         let name = text::cut(&label(share), 10, theme);
         text::put(buf, inner, 1, y, &name, theme.plain(), theme);
         text::put(buf, inner, 12, y, &format!("{:>7}", units::percent(part, whole, 1)), theme.plain(), theme);
         text::put(buf, inner, TEXT, y, &filled(part, whole, bar, theme), theme.traffic(), theme);
         if shows_rate {
-            let rate = format!("{:>9}", app.units().rate(share.tally, snapshot.seconds));
+            let rate = format!("{:>9}", app.units().rate(share.ways.sum(), snapshot.seconds));
             text::put(buf, inner, width - 1 - Figure::RATE_WIDTH, y, &rate, theme.plain(), theme);
         }
     }
 }
 
 fn one_line(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
-    let snapshot = app.snapshot();
-    let whole = app.units().measure(snapshot.total);
+    let snapshot = app.protocols();
+    let whole = app.units().measure(snapshot.everything());
     let mut parts = vec![Part::new("protocols", theme.dim(), 1)];
-    for (rank, share) in (2..).zip(snapshot.protocols.iter().take(8)) {
-        let percent = units::percent(app.units().measure(share.tally), whole, 1);
+    for (rank, share) in (2..).zip(snapshot.rows.iter().take(8)) {
+        let percent = units::percent(app.units().measure(share.ways.sum()), whole, 1);
         parts.push(Part::new(format!("{} {percent}", label(share)), theme.plain(), rank));
     }
     text::line(buf, text::inset(area), parts, Vec::new(), 3, theme);
 }
 
-fn label(share: &ProtocolShare) -> String {
-    share.protocol.map_or_else(|| "other".to_owned(), |number| names::protocol_label(number).into_owned())
+fn label(share: &Row) -> String {
+    match share.key {
+        Key::Protocol(number) => names::protocol_label(number).into_owned(),
+        _ => "other".to_owned(),
+    }
 }
 
 fn filled(part: u64, whole: u64, width: usize, theme: Theme) -> String {

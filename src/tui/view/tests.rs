@@ -15,7 +15,7 @@ const COLOR: Theme = Theme { scheme: Scheme::Dark, depth: Depth::Sixteen, ascii:
 
 /// An app that has seen `feed` and then these keys.
 fn app(feed: Feed, keys: &[Key]) -> App {
-    let mut app = App::new(feed.snapshot.span, Units::Bits);
+    let mut app = App::new(feed.shown(0).view.span, Units::Bits);
     app.update(Event::Room { rows: 10, help_hidden: 100 });
     app.update(Event::Feed(feed));
     for key in keys {
@@ -179,7 +179,7 @@ fn what_is_copied_stands_on_the_screen() {
     insta::assert_snapshot!("copy_menu_80x24", copied("jy", (80, 24)));
     insta::assert_snapshot!("copy_sql_80x24", copied("jys", (80, 24)));
     insta::assert_snapshot!("copy_sql_40x10", copied("jys", (40, 10)));
-    assert!(copied("jyt", (120, 40)).contains("tcp and host 198.51.100.37 and host 192.168.1.20 and port 443"));
+    assert!(copied("jyt", (120, 40)).contains("tcp and host 192.168.1.20 and host 198.51.100.37 and port 443"));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn hostile() -> Feed {
 
 #[test]
 fn nothing_moves_the_cursor() {
-    let silent = Feed { snapshot: Arc::default(), health: Arc::default(), ..hostile() };
+    let silent = Feed { views: Vec::new(), health: Arc::default(), ..hostile() };
     for feed in [hostile(), silent] {
         let mut app = app(feed, &[]);
         for width in [20, 80, 160] {
@@ -326,8 +326,8 @@ fn a_column_that_is_complete_keeps_its_height() {
         let mut window = Window::new(Limits::default());
         canned::flows().iter().for_each(|flow| window.record(flow));
         let now = canned::NOW.plus(later_s * 1000);
-        let snapshot = Arc::new(window.snapshot(Span::FiveMinutes, now));
-        let picture = picture(Feed { snapshot, now, ..canned::feed(Span::Minute) }, &[], (40, 10), COLOR);
+        let snapshot = Arc::new(window.snapshot(&Span::FiveMinutes.into(), now));
+        let picture = picture(Feed { views: vec![snapshot], now, ..canned::feed(Span::Minute) }, &[], (40, 10), COLOR);
         picture.lines().nth(1).unwrap().chars().take(30).collect::<String>()
     };
     // Ten seconds a column: 40 s later the same columns stand four further left.

@@ -1,0 +1,193 @@
+//! The conversations of a book, laid out for a machine's caches: most flows meet one that no cache holds any more.
+//!
+//! It knows nothing of dimensions and writes nothing. Between two IPv4 hosts, what passed in a minute is one line of 64
+//! octets; a table of numbers finds it. Flows are staged and booked many at once, so that the machine waits for the
+//! lines of several at the same time.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::flow::{Counts, FlowRecord};
+use crate::store::rollup::slot::Slot;
+use crate::store::rollup::{Pair, Sums};
+
+#[derive(Debug, Default)]
+pub(super) struct Conversations {
+    narrow: Table<Narrow>,
+    wide: Table<Wide>,
+}
+
+/// What tells lines apart, and what they are lines of.
+trait Key: Copy + Eq + Hash {
+    fn slot(&self) -> Slot;
+
+    /// What sampling adds for each that was counted. A factor of all of a line is one of its sums.
+    fn more(&self) -> u32;
+}
+
+/// Between two IPv4 hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Narrow {
+    a: u32,
+    b: u32,
+    c: u32,
+    bucket: i32,
+    more: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Wide {
+    slot: Slot,
+    more: u32,
+}
+
+/// Sums of both directions.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Line<K> {
+    key: K,
+    flows: [u32; 2],
+    bytes: [u64; 2],
+    packets: [u64; 2],
+}
+
+#[derive(Debug)]
+struct Table<K> {
+    hasher: DefaultHashBuilder,
+    /// Places in `lines`, by the hash of the key.
+    places: HashTable<u32>,
+    lines: Vec<Line<K>>,
+    staged: Vec<Staged<K>>,
+}
+
+/// The share of a flow in a minute.
+#[derive(Debug)]
+struct Staged<K> {
+    hash: u64,
+    key: K,
+    /// From the higher address to the lower one.
+    back: bool,
+    ends: bool,
+    counts: Counts,
+}
+
+impl Conversations {
+    /// Stages the shares of a flow: `minutes` hands out bucket, counts, and whether the flow ends there.
+    pub(super) fn stage(&mut self, flow: &FlowRecord, minutes: impl FnOnce(&mut dyn FnMut(i32, Counts, bool))) {
+        let more = flow.sampling.rate.saturating_sub(1);
+        let (slot, back) = Slot::conversation(flow);
+        match slot.narrow() {
+            Some((a, b, c)) => minutes(&mut |bucket, counts, ends| {
+                self.narrow.stage(Narrow { a, b, c, bucket, more }, back, counts, ends);
+            }),
+            None => minutes(&mut |bucket, counts, ends| {
+                self.wide.stage(Wide { slot: slot.at(bucket), more }, back, counts, ends);
+            }),
+        }
+    }
+
+    /// Books what was staged.
+    pub(super) fn settle(&mut self) {
+        self.narrow.settle();
+        self.wide.settle();
+    }
+
+    /// Lines that are taken.
+    pub(super) const fn len(&self) -> usize {
+        self.narrow.lines.len() + self.wide.lines.len()
+    }
+
+    /// Hands out every line; one conversation has several where it was sampled at several rates.
+    pub(super) fn each(&self, mut each: impl FnMut(Slot, Pair)) {
+        self.narrow.lines.iter().for_each(|line| each(line.key.slot(), line.pair()));
+        self.wide.lines.iter().for_each(|line| each(line.key.slot(), line.pair()));
+    }
+
+    /// Forgets everything, and keeps the room that it took.
+    pub(super) fn clear(&mut self) {
+        self.narrow.clear();
+        self.wide.clear();
+    }
+}
+
+impl<K: Key> Table<K> {
+    fn stage(&mut self, key: K, back: bool, counts: Counts, ends: bool) {
+        self.staged.push(Staged { hash: self.hasher.hash_one(key), key, back, ends, counts });
+    }
+
+    fn settle(&mut self) {
+        let Self { hasher, places, lines, staged } = self;
+        for Staged { hash, key, back, ends, counts } in staged.drain(..) {
+            let place = places.find(hash, |place| lines.get(*place as usize).is_some_and(|line| line.key == key));
+            let at = match place {
+                Some(place) => *place as usize,
+                None => {
+                    let at = lines.len();
+                    lines.push(Line { key, flows: [0; 2], bytes: [0; 2], packets: [0; 2] });
+                    let hash_of = |place: &u32| lines.get(*place as usize).map_or(0, |line| hasher.hash_one(line.key));
+                    // The limits of a book are far below 2³² lines.
+                    places.insert_unique(hash, u32::try_from(at).unwrap_or(u32::MAX), hash_of);
+                    at
+                }
+            };
+            let Some(line) = lines.get_mut(at) else { continue };
+            let direction = usize::from(back);
+            line.flows[direction] = line.flows[direction].saturating_add(ends.into());
+            line.bytes[direction] = line.bytes[direction].saturating_add(counts.bytes);
+            line.packets[direction] = line.packets[direction].saturating_add(counts.packets);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.lines.clear();
+        self.staged.clear();
+    }
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        let hasher = DefaultHashBuilder::default();
+        Self { hasher, places: HashTable::new(), lines: Vec::new(), staged: Vec::new() }
+    }
+}
+
+impl<K: Key> Line<K> {
+    fn pair(&self) -> Pair {
+        let more = u64::from(self.key.more());
+        let sums = |direction: usize| {
+            let counts = Counts { bytes: self.bytes[direction], packets: self.packets[direction] };
+            let times = |count: u64| count.saturating_mul(more);
+            let more = Counts { bytes: times(counts.bytes), packets: times(counts.packets) };
+            Sums { counts, flows: self.flows[direction].into(), more }
+        };
+        Pair([sums(0), sums(1)])
+    }
+}
+
+impl Key for Narrow {
+    fn slot(&self) -> Slot {
+        Slot::between(self.a, self.b, self.c).at(self.bucket)
+    }
+
+    fn more(&self) -> u32 {
+        self.more
+    }
+}
+
+impl Key for Wide {
+    fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    fn more(&self) -> u32 {
+        self.more
+    }
+}
+
+impl Hash for Slot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.numbers().into_iter().for_each(|number| state.write_u64(number));
+    }
+}
