@@ -4,7 +4,6 @@ mod amounts;
 pub mod file;
 pub mod layers;
 
-use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +16,10 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use crate::cli::layers::{Origin, Values};
 use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
+use crate::names;
 use crate::store::retention::{Age, Retention, Size};
+use crate::tui;
+use crate::tui::view::{Depth, Scheme, Theme};
 
 /// A live traffic monitor in the terminal for NetFlow, IPFIX and sFlow; every flow is kept in SQLite.
 #[derive(Debug, Clone, Parser)]
@@ -192,12 +194,28 @@ pub struct ShowArgs {
     /// Rows of the table of --once
     #[arg(short = 'n', long, global = true, default_value_t = 20, value_name = "ROWS")]
     pub rows: usize,
-    /// Draw with ASCII only, for serial consoles and old fonts
+    /// Draw with ASCII only, for serial consoles and old fonts; so it is where the locale is not UTF-8
     #[arg(long, global = true)]
     pub ascii: bool,
-    /// Colours on screen; NO_COLOR is honoured
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// Colours on screen: as many as the terminal says, where NO_COLOR does not forbid it, or so many
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "COLOURS")]
     pub color: Color,
+    /// Which colours: for a dark or a light background, with high contrast, for the colour-blind, or none
+    #[arg(long, global = true, value_parser = parse_theme, default_value = "dark", value_name = "THEME")]
+    pub theme: Scheme,
+    /// Ask no DNS server for the names of hosts
+    #[arg(long, global = true)]
+    pub no_dns: bool,
+    /// Server to ask for the names of hosts in the place of those of /etc/resolv.conf, for example `192.0.2.53` or
+    /// `[::1]:5353`; may be given more than once
+    #[arg(long, global = true, value_parser = parse_server, conflicts_with = "no_dns", value_name = "ADDRESS[:PORT]")]
+    pub dns_server: Vec<SocketAddr>,
+    /// Own names of hosts, a file like /etc/hosts
+    #[arg(long, global = true, value_name = "FILE")]
+    pub names: Option<PathBuf>,
+    /// MMDB file with autonomous systems or countries, for example GeoLite2-ASN.mmdb; may be given more than once
+    #[arg(long, global = true, value_name = "FILE")]
+    pub mmdb: Vec<PathBuf>,
     /// What is logged: error, warn, info, debug or trace
     #[arg(long, global = true, env = "FLOWGLASS_LOG", default_value = "info", value_name = "LEVEL")]
     pub log: tracing::level_filters::LevelFilter,
@@ -206,7 +224,13 @@ pub struct ShowArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     Auto,
+    /// As many as the terminal says, whatever NO_COLOR says
     Always,
+    #[value(name = "16")]
+    Sixteen,
+    #[value(name = "256")]
+    Indexed,
+    Truecolor,
     Never,
 }
 
@@ -253,6 +277,9 @@ impl Cli {
             }
         };
         let is_question = !matches!(self.command, None | Some(Command::Demo | Command::Replay(_)));
+        let is_demo = matches!(source, Source::Demo(_));
+        let names = self.show.names(is_demo);
+        let log = self.show.log;
         let output = match self.show {
             _ if is_question => Output::Log,
             ShowArgs { json: true, .. } => Output::Json,
@@ -262,7 +289,7 @@ impl Cli {
                 Output::Table { seconds: None, rows }
             }
             ShowArgs { no_ui: true, .. } => Output::Log,
-            ShowArgs { ascii, color, .. } => Output::Screen { ascii, color: color.wanted() },
+            show => Output::Screen(Box::new(show.screen(is_demo))),
         };
         Ok(Config {
             source,
@@ -272,7 +299,8 @@ impl Cli {
             retention,
             overrides: overrides(&self.collect.sampling),
             metrics: self.collect.metrics,
-            log: self.show.log,
+            names,
+            log,
         })
     }
 }
@@ -289,14 +317,47 @@ impl Speed {
 }
 
 impl Color {
-    /// Any value of `NO_COLOR` but the empty one turns colours off (no-color.org).
-    fn wanted(self) -> bool {
+    fn depth(self) -> Depth {
         match self {
-            Self::Auto => env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-            Self::Always => true,
-            Self::Never => false,
+            Self::Auto => config::terminal_depth(true),
+            Self::Always => config::terminal_depth(false).max(Depth::Sixteen),
+            Self::Sixteen => Depth::Sixteen,
+            Self::Indexed => Depth::Indexed,
+            Self::Truecolor => Depth::True,
+            Self::Never => Depth::None,
         }
     }
+}
+
+impl ShowArgs {
+    /// A demonstration looks the same each time.
+    fn screen(&self, is_demo: bool) -> tui::Settings {
+        let ascii = self.ascii || !config::locale_is_unicode();
+        let remember = if is_demo { None } else { config::state_folder().map(|folder| folder.join("screen.toml")) };
+        let theme = Theme { scheme: self.theme, depth: self.color.depth(), ascii };
+        tui::Settings { theme, remember, ..Default::default() }
+    }
+
+    /// Nobody knows the addresses of a made-up network.
+    fn names(&self, is_demo: bool) -> names::Options {
+        let dns = match self.dns_server.as_slice() {
+            _ if self.no_dns || is_demo => names::Dns::Off,
+            [] => names::Dns::System,
+            servers => names::Dns::Servers(servers.to_vec()),
+        };
+        names::Options { dns, own: self.names.clone(), mmdb: self.mmdb.clone(), ..Default::default() }
+    }
+}
+
+fn parse_theme(text: &str) -> Result<Scheme, String> {
+    let names: Vec<_> = Scheme::ALL.into_iter().map(Scheme::name).collect();
+    let found = Scheme::ALL.into_iter().find(|scheme| scheme.name() == text);
+    found.ok_or_else(|| format!("no such theme: it is one of {}", names.join(", ")))
+}
+
+fn parse_server(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse().or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)));
+    address.map_err(|_| format!("`{text}` is no address\nhint: give one as `192.0.2.53`, `::1` or `[::1]:5353`"))
 }
 
 /// What people write into environment files.

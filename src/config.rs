@@ -13,7 +13,10 @@ use anyhow::{Result, bail};
 use ipnet::IpNet;
 
 use crate::collector::options::Overrides;
+use crate::names;
 use crate::store::retention::Retention;
+use crate::tui;
+use crate::tui::view::Depth;
 
 /// Everything that a run needs to know.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct Config {
     pub retention: Retention,
     /// Where metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// What the screen calls hosts and services.
+    pub names: names::Options,
     pub log: tracing::level_filters::LevelFilter,
 }
 
@@ -58,7 +63,7 @@ pub struct Listen {
 /// What comes out.
 #[derive(Debug, Clone)]
 pub enum Output {
-    Screen { ascii: bool, color: bool },
+    Screen(Box<tui::Settings>),
     Log,
     Json,
     Table { seconds: Option<u64>, rows: usize },
@@ -95,7 +100,38 @@ impl Config {
 
     /// Whether a person sits in front of it.
     pub const fn has_screen(&self) -> bool {
-        matches!(self.output, Output::Screen { .. })
+        matches!(self.output, Output::Screen(_))
+    }
+}
+
+/// The folder for what this user's program keeps between two runs, if the user has one.
+pub fn state_folder() -> Option<PathBuf> {
+    let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    Some(state.or_else(home)?.join("flowglass"))
+}
+
+/// How many colours the terminal has. Any value of `NO_COLOR` but the empty one turns them off (no-color.org).
+pub fn terminal_depth(honours_no_color: bool) -> Depth {
+    let text = |name| env::var(name).ok();
+    if honours_no_color && env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        return Depth::None;
+    }
+    Depth::detect(text("COLORTERM").as_deref(), text("TERM").as_deref())
+}
+
+/// Whether the locale has more than ASCII; where nothing is set, a terminal of today is taken to have it.
+pub fn locale_is_unicode() -> bool {
+    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    locale.is_none_or(|locale| is_unicode(&locale))
+}
+
+/// `C` and `POSIX` are what a program gets that nobody set up, and say nothing of the terminal.
+fn is_unicode(locale: &str) -> bool {
+    match locale.split_once('.') {
+        Some((_, codeset)) => codeset.to_ascii_lowercase().replace('-', "").starts_with("utf8"),
+        None => matches!(locale, "C" | "POSIX"),
     }
 }
 
@@ -109,10 +145,8 @@ pub fn default_database() -> Result<PathBuf> {
     if File::open(&service).is_ok() {
         return Ok(service);
     }
-    let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    match state.or_else(home) {
-        Some(state) => Ok(state.join("flowglass/flows.db")),
+    match state_folder() {
+        Some(folder) => Ok(folder.join("flows.db")),
         None => bail!(
             "no place for the database: neither `XDG_STATE_HOME` nor `HOME` is set\nhint: give one with `--db FILE`, or `--no-db`"
         ),
@@ -134,4 +168,23 @@ pub fn check_terminal() -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unicode;
+
+    #[test]
+    fn a_locale_says_whether_there_is_more_than_ascii() {
+        for (locale, expected) in [
+            ("de_DE.UTF-8", true),
+            ("C.utf8", true),
+            ("en_US.UTF-8@x", true),
+            ("de_DE.ISO-8859-1", false),
+            ("de_DE", false),
+            ("C", true),
+        ] {
+            assert_eq!(is_unicode(locale), expected, "{locale}");
+        }
+    }
 }

@@ -1,14 +1,24 @@
-//! Names for port and protocol numbers, as people who run networks say them: 443 over UDP is
-//! "quic", 53 is "dns", 58 is "icmp6". It does not resolve addresses, does not look into packets
-//! and does not ask the system's `/etc/services`, so that a name means the same on every host; a
-//! port's name is a guess at what runs there and never evidence of it. The input is two tables
-//! compiled in: `services.csv`, from Debian's `/etc/services` and the ports that vendors and
-//! projects document, and `protocols.csv`, from IANA's protocol numbers as updated on 2026-03-09.
+//! Names for numbers and addresses, as people who run networks say them: 443 over UDP is "quic", 53 is "dns", 58 is
+//! "icmp6", and 192.168.1.2 is what reverse DNS, `/etc/hosts` or the operator's own file call it.
+//!
+//! It does not look into packets and holds nobody up: [`Names`] answers at once with what is known by now. A port's name
+//! is a guess at what runs there and never evidence of it. Two tables are compiled in: `services.csv`, from Debian's
+//! `/etc/services` and the ports that vendors and projects document, and `protocols.csv`, from IANA's protocol numbers as
+//! updated on 2026-03-09; the functions here know no more than those, [`Names`] knows the rest.
+
+mod book;
+mod dns;
+mod files;
+mod geo;
+mod text;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use crate::filter::Meaning;
+pub use crate::names::book::{Dns, Error, Names, Options};
+pub use crate::names::geo::Place;
+pub use crate::names::text::safe;
 
 const SERVICES_CSV: &str = include_str!("names/services.csv");
 const PROTOCOLS_CSV: &str = include_str!("names/protocols.csv");
@@ -55,6 +65,11 @@ pub fn meanings(word: &str) -> Vec<Meaning> {
     let services = SERVICES.iter().filter(|(_, name)| name.eq_ignore_ascii_case(word));
     let ports = services.map(|&((port, protocol), _)| Meaning::Port { protocol, port });
     protocols.map(Meaning::Protocol).chain(ports).collect()
+}
+
+/// Every name that is compiled in, some of them more than once.
+fn all() -> impl Iterator<Item = &'static str> {
+    SERVICES.iter().map(|&(_, name)| name).chain(PROTOCOLS.iter().copied().flatten())
 }
 
 /// The lines of a table after its header.

@@ -36,12 +36,14 @@ use tokio::time::sleep;
 use crate::cli::layers::{Failure, Values};
 use crate::cli::{Cli, Command};
 use crate::config::{self, Config, Database, Output, Source};
+use crate::demo;
 use crate::flow::Timestamp;
+use crate::names::Names;
 use crate::report;
 use crate::run::log::Log;
 use crate::run::pipeline::{Outcome, Pipeline};
 use crate::tui;
-use crate::window::Span;
+use crate::window::Atlas;
 
 /// Runs what was typed and turns the result into an exit code: 0 done, 1 failed while running, 2 wrong usage.
 pub fn main(cli: Cli) -> ExitCode {
@@ -92,13 +94,14 @@ fn run(config: Config, values: &Values) -> Result<()> {
     // Signals are taken over before anything is opened, so that none of them costs a flow.
     let signals = runtime.block_on(async { Signals::new() })?;
     let metrics = config.metrics.map(http::Server::bind).transpose()?;
-    let mut pipeline = Pipeline::start(&config, database, Arc::clone(&stop))?;
+    let names = names(&config)?;
+    let mut pipeline = Pipeline::start(&config, database, atlas(names.as_ref()), Arc::clone(&stop))?;
     if let Some(metrics) = metrics {
         runtime.spawn(metrics.serve(pipeline.vital()));
     }
     runtime.spawn(service::watch(pipeline.vital()));
     service::ready();
-    let waited = runtime.block_on(wait(&config, &mut pipeline, signals, &(log, values)));
+    let waited = runtime.block_on(wait(&config, names, &mut pipeline, signals, &(log, values)));
     service::stopping();
     stop.store(true, Ordering::Relaxed);
     let outcome = pipeline.finish()?;
@@ -109,18 +112,19 @@ fn run(config: Config, values: &Values) -> Result<()> {
 /// Returns when a person, a signal, the clock or the end of the source says so.
 async fn wait(
     config: &Config,
+    names: Option<Known>,
     pipeline: &mut Pipeline,
     mut signals: Signals,
     (log, values): &(Log, &Values),
 ) -> Result<()> {
     match &config.output {
-        Output::Screen { ascii, color } => {
-            let theme = tui::view::Theme { color: *color, ascii: *ascii };
-            let settings = tui::Settings { theme, ..Default::default() };
-            let (span, wanted) = watch::channel(Span::default());
+        Output::Screen(settings) => {
+            let (names, named) = names.unwrap_or_else(|| (Arc::default(), watch::channel(0).1));
+            let (wishes, wanted) = watch::channel(Arc::default());
             let forward = pipeline.forward(wanted);
+            let ends = tui::Ends { feeds: pipeline.feeds(), names, named, wishes };
             tokio::select! {
-                shown = tui::run(settings, pipeline.feeds(), span) => { shown.context("cannot use the terminal")?; }
+                shown = tui::run(settings.as_ref().clone(), ends) => { shown.context("cannot use the terminal")?; }
                 () = forward => {}
             }
             Ok(())
@@ -195,6 +199,30 @@ fn reload(pipeline: &Pipeline, log: &Log, values: &mut Values) {
             tracing::error!(problem, "settings not read again: everything stays as it was");
         }
     }
+}
+
+/// Names, and what changes when they know more.
+type Known = (Arc<Names>, watch::Receiver<u64>);
+
+/// The names that a screen shows; nobody else asks for any.
+fn names(config: &Config) -> Result<Option<Known>> {
+    if !config.has_screen() {
+        return Ok(None);
+    }
+    let (changed, named) = watch::channel(0);
+    let mut names = Names::open(&config.names, move || changed.send_modify(|changes| *changes += 1))?;
+    if matches!(config.source, Source::Demo(_)) {
+        let made_up = demo::names().into_iter();
+        names = names.with_hosts(made_up.filter_map(|(address, name)| Some((address, crate::names::safe(&name)?))));
+    }
+    Ok(Some((Arc::new(names), named)))
+}
+
+/// Countries, where there is a file that knows them.
+fn atlas(names: Option<&Known>) -> Atlas {
+    let Some((names, _)) = names.filter(|(names, _)| names.has_places()) else { return Atlas::default() };
+    let names = Arc::clone(names);
+    Atlas::new(move |address| names.place(address).country?.as_bytes().try_into().ok())
 }
 
 /// What is left to say when everything has stopped.

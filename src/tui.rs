@@ -6,41 +6,64 @@
 //! connects them.
 
 pub mod app;
+pub mod copy;
+pub mod edit;
+pub mod filter_line;
 pub mod keys;
+pub mod labels;
+pub mod list;
+pub mod pace;
+pub mod privacy;
+pub mod remembered;
 pub mod terminal;
 pub mod units;
 pub mod view;
 
 use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
 use futures_util::{FutureExt, StreamExt};
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::tui::app::{App, Event, Feed, Request};
-use crate::tui::keys::Key;
+use crate::names::Names;
+use crate::tui::app::{App, Event, Feed, Request, Wish};
+use crate::tui::keys::{Key, Keys, Turn};
+use crate::tui::pace::Pace;
+use crate::tui::remembered::{Keeper, Remembered};
 use crate::tui::terminal::Terminal;
 use crate::tui::units::Units;
 use crate::tui::view::Theme;
 use crate::window::Span;
 
-/// At most 15 frames a second, since more cannot be read and a slow line has to carry them.
-const FRAME: Duration = Duration::from_millis(66);
-
 /// A terminal can go without a word: no signal reaches a process that it does not control. A frame would notice, and where
 /// none is drawn for so long, somebody has to look.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How the screen shall look at first.
-#[derive(Debug, Clone, Copy, Default)]
+/// How the screen shall look at first, and how it is used.
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub theme: Theme,
     pub span: Span,
     pub units: Units,
+    pub keys: Keys,
+    /// Where it is kept how the screen looked last; nowhere when there is none.
+    pub remember: Option<PathBuf>,
+}
+
+/// What the screen hears, and where it says what it wants to see.
+#[derive(Debug)]
+pub struct Ends {
+    pub feeds: watch::Receiver<Feed>,
+    pub names: Arc<Names>,
+    /// Changes whenever the names know more.
+    pub named: watch::Receiver<u64>,
+    pub wishes: watch::Sender<Arc<Wish>>,
 }
 
 /// Why the screen is gone.
@@ -64,22 +87,41 @@ pub enum Exit {
 ///
 /// Standard output is not a terminal, or the terminal or the signals cannot be set up. A terminal that fails later is
 /// [`Exit::Hangup`].
-pub async fn run(settings: Settings, feeds: watch::Receiver<Feed>, span: watch::Sender<Span>) -> io::Result<Exit> {
+pub async fn run(settings: Settings, ends: Ends) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
+    let mut app = App::new(settings.span, settings.units).with(settings.keys, Arc::clone(&ends.names));
+    let keeper = recall(&mut app, settings.remember);
     let terminal = Terminal::enter(settings.theme)?;
     let mut desk = Desk {
-        app: App::new(settings.span, settings.units),
+        remembered: app.remembered(),
+        app,
         terminal,
-        feeds,
+        ends,
+        wish: Arc::default(),
         feeding: true,
-        span,
+        naming: true,
         inputs: Some(EventStream::new()),
         dirty: true,
+        pace: Pace::default(),
         next_frame: Instant::now(),
+        keeper,
     };
-    let first = desk.feeds.borrow_and_update().clone();
+    let first = desk.ends.feeds.borrow_and_update().clone();
     desk.app.update(Event::Feed(first));
-    Ok(desk.work(&mut signals).await.unwrap_or(Exit::Hangup))
+    desk.wish();
+    let exit = desk.work(&mut signals).await.unwrap_or(Exit::Hangup);
+    Ok(exit)
+}
+
+/// Has the screen look as it did last. Where that cannot be kept, it is not.
+fn recall(app: &mut App, path: Option<PathBuf>) -> Option<Keeper> {
+    let path = path?;
+    let (remembered, said) = Remembered::read(&path);
+    app.restore(remembered);
+    if let Some(said) = said {
+        app.say(said);
+    }
+    Keeper::start(path).ok()
 }
 
 struct Signals {
@@ -104,14 +146,21 @@ impl Signals {
 struct Desk {
     app: App,
     terminal: Terminal,
-    feeds: watch::Receiver<Feed>,
+    ends: Ends,
+    /// What was asked for last.
+    wish: Arc<Wish>,
     /// Whether more feeds can come.
     feeding: bool,
-    span: watch::Sender<Span>,
+    /// Whether more names can.
+    naming: bool,
     /// None while the terminal belongs to somebody else, since reading it from the background stops the process.
     inputs: Option<EventStream>,
     dirty: bool,
+    pace: Pace,
     next_frame: Instant,
+    /// What was kept last, and who keeps it.
+    remembered: Remembered,
+    keeper: Option<Keeper>,
 }
 
 impl Desk {
@@ -133,18 +182,29 @@ impl Desk {
                     Heard::Nothing => {}
                     Heard::Gone => return Ok(Exit::Hangup),
                     Heard::Request(Request::Quit) => return Ok(Exit::Quit),
+                    Heard::Request(Request::QuitLeaving) => {
+                        self.terminal.leave_picture(&self.app)?;
+                        return Ok(Exit::Quit);
+                    }
                     Heard::Request(request) => self.serve(request)?,
                 },
-                changed = self.feeds.changed(), if self.feeding => self.receive(changed.is_ok())?,
+                changed = self.ends.feeds.changed(), if self.feeding => self.receive(changed.is_ok())?,
+                changed = self.ends.named.changed(), if self.naming => {
+                    self.naming = changed.is_ok();
+                    self.dirty |= self.app.update(Event::Names).is_some();
+                }
                 () = sleep(SILENCE) => if !self.terminal.is_alive() { return Ok(Exit::Hangup) },
             }
         }
     }
 
     fn draw(&mut self) -> io::Result<()> {
-        self.terminal.draw(&mut self.app)?;
-        self.dirty = false;
-        self.next_frame = Instant::now() + FRAME;
+        let blocked = self.terminal.draw(&mut self.app)?;
+        self.pace.learn(blocked);
+        self.dirty = self.app.update(Event::Pace(self.pace.label())).is_some();
+        // A picture of another size may have room for more.
+        self.wish();
+        self.next_frame = Instant::now() + self.pace.gap();
         Ok(())
     }
 
@@ -157,8 +217,16 @@ impl Desk {
             let request = match input {
                 Input::Resize(..) => Some(Request::Redraw),
                 Input::Key(key) => translate(key).and_then(|key| self.app.update(Event::Key(key))),
+                Input::Paste(text) => self.app.update(Event::Paste(text)),
+                Input::Mouse(mouse) => match mouse.kind {
+                    MouseEventKind::ScrollDown => self.app.update(Event::Wheel(Turn::Next)),
+                    MouseEventKind::ScrollUp => self.app.update(Event::Wheel(Turn::Previous)),
+                    _ => None,
+                },
                 _ => None,
             };
+            self.keep();
+            self.wish();
             match request {
                 None => {}
                 Some(Request::Redraw) => self.dirty = true,
@@ -169,15 +237,32 @@ impl Desk {
         Heard::Nothing
     }
 
+    /// Has it kept how the screen looks, when that is new.
+    fn keep(&mut self) {
+        let Some(keeper) = &self.keeper else { return };
+        let remembered = self.app.remembered();
+        if remembered != self.remembered {
+            keeper.keep(remembered.clone());
+            self.remembered = remembered;
+        }
+    }
+
+    /// Says what the next feed shall bring, when that is something else. Nobody may listen any more when the flows have
+    /// come to their end; the figures then stay.
+    fn wish(&mut self) {
+        let wish = self.app.wish();
+        if wish != *self.wish {
+            self.wish = Arc::new(wish);
+            self.ends.wishes.send_replace(Arc::clone(&self.wish));
+        }
+    }
+
     fn serve(&mut self, request: Request) -> io::Result<()> {
         self.dirty = true;
         match request {
-            Request::Redraw | Request::Quit => Ok(()),
-            Request::Look(span) => {
-                // Nobody listens any more when the flows have come to their end; the figures then keep their span.
-                self.span.send_replace(span);
-                Ok(())
-            }
+            Request::Redraw | Request::Quit | Request::QuitLeaving => Ok(()),
+            Request::Copy(text) => self.terminal.copy(&text),
+            Request::Mouse(wanted) => self.terminal.mouse(wanted),
             Request::Repaint => self.terminal.repaint(),
             Request::Suspend => self.suspend(),
         }
@@ -188,8 +273,9 @@ impl Desk {
         if !is_fresh {
             return Ok(());
         }
-        let feed = self.feeds.borrow_and_update().clone();
+        let feed = self.ends.feeds.borrow_and_update().clone();
         self.dirty |= self.app.update(Event::Feed(feed)).is_some();
+        self.wish();
         // A job that was continued in the background and comes to the front is sent no signal.
         if self.inputs.is_none() { self.resume() } else { Ok(()) }
     }
@@ -233,16 +319,27 @@ fn translate(key: KeyEvent) -> Option<Key> {
         return None;
     }
     match key.code {
-        KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Key::Ctrl(letter)),
+        // Over SSH, the key above Enter often sends this.
+        KeyCode::Char('h') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Key::Backspace),
+        KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => {
+            Some(Key::Ctrl(letter.to_ascii_lowercase()))
+        }
         KeyCode::Char(_) if key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER) => None,
         KeyCode::Char(letter) => Some(Key::Char(letter)),
         KeyCode::Up => Some(Key::Up),
         KeyCode::Down => Some(Key::Down),
+        KeyCode::Left => Some(Key::Left),
+        KeyCode::Right => Some(Key::Right),
         KeyCode::PageUp => Some(Key::PageUp),
         KeyCode::PageDown => Some(Key::PageDown),
         KeyCode::Home => Some(Key::Home),
         KeyCode::End => Some(Key::End),
         KeyCode::Esc => Some(Key::Esc),
+        KeyCode::Enter => Some(Key::Enter),
+        KeyCode::Tab => Some(Key::Tab),
+        KeyCode::BackTab => Some(Key::BackTab),
+        KeyCode::Backspace => Some(Key::Backspace),
+        KeyCode::Delete => Some(Key::Delete),
         _ => None,
     }
 }

@@ -151,7 +151,7 @@ const AT_ONCE: usize = 64;
 const SELECTIONS: usize = 6;
 
 /// The rolling aggregate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Window {
     local: Prefixes,
     atlas: Atlas,

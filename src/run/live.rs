@@ -1,5 +1,7 @@
 //! The window thread: books every flow, and once a second puts together what the screen shows.
 
+mod looking;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,19 +10,22 @@ use tokio::sync::watch;
 
 use crate::collector::stats::Health;
 use crate::flow::Timestamp;
+use crate::run::live::looking::Looking;
 use crate::run::now;
 use crate::run::pipeline::Message;
 use crate::store::writer::WriterStats;
-use crate::tui::app::{Feed, Source, StorageView};
-use crate::window::{Dimension, Limits, Snapshot, Span, View, Window};
+use crate::tui::app::{Feed, Source, StorageView, Wish};
+use crate::window::{Atlas, Snapshot, Span};
 
 /// A source whose clock runs faster than this one's gets no more snapshots a second than four.
 const SHORTEST: Duration = Duration::from_millis(250);
 
 /// State of the window thread.
 pub(super) struct Live {
-    window: Window,
-    view: View,
+    looking: Looking,
+    /// Everything as it was when time was made to stand still.
+    frozen: Option<Box<(Looking, Timestamp)>>,
+    wish: Arc<Wish>,
     /// The source's clock.
     now: Timestamp,
     started: Timestamp,
@@ -29,8 +34,8 @@ pub(super) struct Live {
     source: Source,
     notice: Option<String>,
     health: Arc<Health>,
-    snapshot: Arc<Snapshot>,
-    protocols: Arc<Snapshot>,
+    /// The answer to the wish, without what is not asked of the window.
+    answer: Feed,
     storage: watch::Receiver<Option<WriterStats>>,
     shown: Option<Instant>,
 }
@@ -39,20 +44,20 @@ impl Live {
     pub(super) fn new(
         source: Source,
         notice: Option<String>,
-        span: Span,
+        (wish, atlas): (Wish, Atlas),
         storage: watch::Receiver<Option<WriterStats>>,
     ) -> Self {
         Self {
-            window: Window::new(Limits::default()),
-            view: View { span, ..View::default() },
+            looking: Looking::new(atlas),
+            frozen: None,
+            wish: Arc::new(wish),
             now: Timestamp::default(),
             started: now(),
             utc_offset_s: jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds(),
             source,
             notice,
             health: Arc::default(),
-            snapshot: Arc::default(),
-            protocols: Arc::default(),
+            answer: Feed::default(),
             storage,
             shown: None,
         }
@@ -63,7 +68,7 @@ impl Live {
         mut self,
         messages: &Receiver<Message>,
         feed: &watch::Sender<Feed>,
-    ) -> (Arc<Snapshot>, Arc<Snapshot>, Arc<Health>) {
+    ) -> (Vec<Arc<Snapshot>>, Arc<Health>) {
         while let Ok(message) = messages.recv() {
             if self.take(message) {
                 self.refresh();
@@ -73,15 +78,15 @@ impl Live {
         }
         self.refresh();
         let _ = feed.send(self.feed());
-        (self.snapshot, self.protocols, self.health)
+        (self.answer.views, self.health)
     }
 
     /// Takes a message; true when the screen should be told.
     fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Flows(flows) => {
-                self.window.record_all(&flows);
-                self.now = flows.iter().map(|flow| flow.received).max().unwrap_or(self.now).max(self.now);
+                self.now = flows.iter().map(|flow| flow.received).fold(self.now, Timestamp::max);
+                self.looking.record(flows.shared());
                 false
             }
             Message::Health(health) => {
@@ -94,10 +99,7 @@ impl Live {
                 self.now = self.now.max(now);
                 self.shown.is_none_or(|shown| SHORTEST <= shown.elapsed())
             }
-            Message::Span(span) => {
-                self.view.span = span;
-                true
-            }
+            Message::Wish(wish) => self.grant(wish),
             Message::Shown(source) => {
                 self.source = source;
                 true
@@ -105,18 +107,39 @@ impl Live {
         }
     }
 
+    /// True when the answer cannot wait.
+    fn grant(&mut self, wish: Arc<Wish>) -> bool {
+        let can_wait = wish.keeps_only(&self.wish);
+        match (&self.frozen, wish.is_frozen) {
+            (None, true) => self.frozen = Some(Box::new((self.looking.clone(), self.now))),
+            (Some(_), false) => self.frozen = None,
+            _ => {}
+        }
+        self.looking.prepare(&wish);
+        if let Some(frozen) = &mut self.frozen {
+            frozen.0.prepare(&wish);
+        }
+        self.wish = wish;
+        !can_wait
+    }
+
     fn refresh(&mut self) {
-        self.snapshot = Arc::new(self.window.snapshot(&self.view, self.now));
-        let by_protocol = View { dimension: Dimension::Protocol, ..self.view.clone() };
-        self.protocols = Arc::new(self.window.snapshot(&by_protocol, self.now));
+        let now = self.now;
+        match &mut self.frozen {
+            // Nothing changes there until something else is wished for.
+            Some(_) if Arc::ptr_eq(&self.answer.wish, &self.wish) && !self.answer.views.is_empty() => {}
+            Some(frozen) => {
+                let at = frozen.1;
+                self.answer = frozen.0.look(&self.wish, at);
+            }
+            None => self.answer = self.looking.look(&self.wish, now),
+        }
         self.shown = Some(Instant::now());
     }
 
     pub(super) fn feed(&self) -> Feed {
         let (storage, notice) = self.stored();
         Feed {
-            snapshot: Arc::clone(&self.snapshot),
-            protocols: Arc::clone(&self.protocols),
             health: Arc::clone(&self.health),
             storage,
             now: self.now,
@@ -124,6 +147,7 @@ impl Live {
             started: self.started,
             source: self.source.clone(),
             notice: notice.or_else(|| self.notice.clone()),
+            ..self.answer.clone()
         }
     }
 
@@ -164,12 +188,11 @@ mod tests {
     use super::Live;
     use crate::store::writer::WriterStats;
     use crate::tui::app::Source;
-    use crate::window::Span;
 
     #[test]
     fn the_screen_and_the_storage_never_wait_for_each_other() {
         let (stats, seen) = watch::channel(None);
-        let live = Live::new(Source::Demo, None, Span::default(), seen);
+        let live = Live::new(Source::Demo, None, Default::default(), seen);
         let (done, ended) = mpsc::channel();
         let writer_done = done.clone();
         thread::spawn(move || {

@@ -90,6 +90,13 @@ impl Outlet {
     }
 }
 
+impl Batch {
+    /// The flows, for who keeps them beyond their way.
+    pub(super) fn shared(&self) -> Arc<[FlowRecord]> {
+        Arc::clone(&self.flows)
+    }
+}
+
 impl Deref for Inbox {
     type Target = Receiver<Message>;
 

@@ -15,10 +15,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, SendError, Sender, TrySendError};
 use tokio::sync::{oneshot, watch};
+use tokio::time::sleep;
 
 use crate::collector::stats::Health;
 use crate::collector::{Collector, Limits};
@@ -34,8 +36,8 @@ use crate::run::vital::{Beat, Vital};
 use crate::run::{intake, keep, now, replay, stored};
 use crate::store::templates::Stored;
 use crate::store::writer::WriterStats;
-use crate::tui::app::{Feed, Source as Shown};
-use crate::window::{Snapshot, Span};
+use crate::tui::app::{Feed, Source as Shown, Wish};
+use crate::window::{Atlas, Dimension, Snapshot, Span, View};
 
 /// What flows from a source to the threads.
 #[derive(Debug)]
@@ -44,8 +46,8 @@ pub(super) enum Message {
     Health(Arc<Health>),
     /// The source's clock: real time, or the time of a capture.
     Now(Timestamp),
-    /// The screen wants another span.
-    Span(Span),
+    /// The screen wants to see something else.
+    Wish(Arc<Wish>),
     /// What the screen says about the source has changed: a capture is over.
     Shown(Shown),
 }
@@ -87,11 +89,11 @@ impl Outlets {
 pub(super) struct Pipeline {
     source: JoinHandle<Result<()>>,
     ended: Option<oneshot::Receiver<()>>,
-    live: JoinHandle<(Arc<Snapshot>, Arc<Snapshot>, Arc<Health>)>,
+    live: JoinHandle<(Vec<Arc<Snapshot>>, Arc<Health>)>,
     storage: Option<JoinHandle<u64>>,
     json: Option<JoinHandle<Result<()>>>,
     feeds: watch::Receiver<Feed>,
-    spans: Sender<Message>,
+    wishes: Sender<Message>,
     vital: Vital,
     settings: watch::Sender<Adjustable>,
 }
@@ -108,7 +110,12 @@ pub(super) struct Outcome {
 
 impl Pipeline {
     /// Opens everything that can fail, then starts the threads.
-    pub(super) fn start(config: &Config, database: Option<PathBuf>, stop: Arc<AtomicBool>) -> Result<Self> {
+    pub(super) fn start(
+        config: &Config,
+        database: Option<PathBuf>,
+        atlas: Atlas,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self> {
         let reads_database = matches!(config.source, Source::Stored);
         let writer = match &database {
             Some(path) if !reads_database => Some(storage::open(path, config.retention)?),
@@ -123,7 +130,7 @@ impl Pipeline {
             confine(database.as_deref().filter(|_| writer.is_some()));
         }
         let (window, from_source) = Outlet::new();
-        let spans = window.sender();
+        let wishes = window.sender();
         let (stats, storage_stats) = watch::channel(None::<WriterStats>);
         let (beats, beat) = watch::channel(Beat::new(Arc::default()));
         let storage = writer.is_some().then(|| storage_stats.clone());
@@ -148,7 +155,7 @@ impl Pipeline {
         let (json_outlet, json) = json.unzip();
         let shows = matches!(config.output, Output::Screen { .. } | Output::Table { .. });
         let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, shows, patient };
-        let live = Live::new(source.shown(), source.notice(), span(config), storage_stats);
+        let live = Live::new(source.shown(), source.notice(), (wish(config), atlas), storage_stats);
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
         let (sign, ended) = oneshot::channel();
@@ -159,7 +166,7 @@ impl Pipeline {
             let _ = sign.send(());
             result
         })?;
-        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, spans, vital, settings })
+        Ok(Self { source, ended: Some(ended), live, storage, json, feeds, wishes, vital, settings })
     }
 
     /// Hands other settings to the threads.
@@ -189,14 +196,17 @@ impl Pipeline {
         pending().await
     }
 
-    /// Hands the spans that the screen wants to the window thread, for ever.
-    pub(super) fn forward(&self, mut wanted: watch::Receiver<Span>) -> impl Future<Output = ()> + use<> {
-        let spans = self.spans.clone();
+    /// Hands the wishes of the screen to the window thread, for ever.
+    pub(super) fn forward(&self, mut wanted: watch::Receiver<Arc<Wish>>) -> impl Future<Output = ()> + use<> {
+        let wishes = self.wishes.clone();
         async move {
             while wanted.changed().await.is_ok() {
-                let span = *wanted.borrow_and_update();
-                // A full channel means that a new snapshot is about to come anyway; the next key press tries again.
-                let _ = spans.try_send(Message::Span(span));
+                // The window thread may be busy; a wish that was lost would never come again.
+                while let Err(TrySendError::Full(_)) =
+                    wishes.try_send(Message::Wish(Arc::clone(&wanted.borrow_and_update())))
+                {
+                    sleep(Duration::from_millis(20)).await;
+                }
             }
             pending().await
         }
@@ -207,14 +217,16 @@ impl Pipeline {
     /// # Errors
     /// The first thing that failed.
     pub(super) fn finish(self) -> Result<Outcome> {
-        drop(self.spans);
+        drop(self.wishes);
         let source = join(self.source, "source").and_then(|result| result);
         let live = join(self.live, "window");
         let unstored = self.storage.map_or(Ok(0), |thread| join(thread, "storage"));
         let json = self.json.map_or(Ok(()), |thread| join(thread, "json").and_then(|result| result));
         source?;
         json?;
-        let (snapshot, protocols, health) = live?;
+        let (views, health) = live?;
+        let view = |at: usize| views.get(at).map(Arc::clone).unwrap_or_default();
+        let (snapshot, protocols) = (view(0), view(1));
         Ok(Outcome { snapshot, protocols, health, unstored: unstored? })
     }
 }
@@ -277,13 +289,16 @@ impl SourceThread {
     }
 }
 
-/// The span that a table asks for; a screen begins with the default.
-fn span(config: &Config) -> Span {
-    match config.output {
+/// What a table shows; a screen says itself what it wants.
+fn wish(config: &Config) -> Wish {
+    let span = match config.output {
         Output::Table { seconds: Some(seconds), .. } => live::span_of(seconds),
         Output::Table { seconds: None, .. } => Span::Hour,
         Output::Screen { .. } | Output::Log | Output::Json => Span::default(),
-    }
+    };
+    let conversations = View::from(span);
+    let protocols = View { dimension: Dimension::Protocol, ..conversations.clone() };
+    Wish { views: vec![conversations, protocols], ..Wish::default() }
 }
 
 fn write_json(messages: &Receiver<Message>) -> Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::collector::stats::{ExporterStats, Health, SocketStats, Totals};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp, Version};
-use crate::tui::app::{Feed, Source, StorageView};
+use crate::tui::app::{Feed, Source, StorageView, Wish};
 use crate::window::{Dimension, Limits, Span, View, Window};
 
 /// 2026-03-09 03:12:40 UTC.
@@ -71,13 +71,25 @@ pub(crate) fn flows() -> Vec<FlowRecord> {
     flows
 }
 
+/// A feed that answers what the first look of a screen asks.
 pub(crate) fn feed(span: Span) -> Feed {
+    let view = View { rows: 500, ..View::from(span) };
+    let protocols = View { dimension: Dimension::Protocol, ..view.clone() };
+    answer(Wish { views: vec![view, protocols], ..Wish::default() })
+}
+
+/// A feed that answers a wish, as the window thread does.
+pub(crate) fn answer(wish: Wish) -> Feed {
     let mut window = Window::new(Limits::default());
-    flows().iter().for_each(|flow| window.record(flow));
-    let view = View { span, rows: 500, ..View::default() };
+    let flows = flows();
+    flows.iter().for_each(|flow| window.record(flow));
+    let and = |view: &View| View { filter: wish.filter.clone().and(view.filter.clone()), ..view.clone() };
+    let matching = flows.iter().rev().filter(|flow| wish.filter.matches(flow) && wish.tail_filter.matches(flow));
     Feed {
-        snapshot: Arc::new(window.snapshot(&view, NOW)),
-        protocols: Arc::new(window.snapshot(&View { dimension: Dimension::Protocol, ..view.clone() }, NOW)),
+        views: wish.views.iter().map(|view| Arc::new(window.snapshot(&and(view), NOW))).collect(),
+        tail: matching.take(wish.tail).copied().collect(),
+        lags: window.lags().collect(),
+        wish: Arc::new(wish),
         health: Arc::new(Health {
             totals: totals(),
             sockets: vec![socket(0)],

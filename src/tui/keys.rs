@@ -1,45 +1,42 @@
-//! The keys: one table, from which come what a key does, the key line, the help and the manual.
+//! The keys: one table, from which come what a key does, the key line, the help, the README and the names for rebinding.
 //!
 //! It does not act; [`crate::tui::app`] does. Keys reach it in its own type, so that neither the table nor the state
 //! knows the library that reads the terminal.
 
-use std::fmt;
+mod name;
+mod rebind;
+mod table;
+
+pub use crate::tui::keys::rebind::RebindError;
+pub use crate::tui::keys::table::KEYS;
 
 /// A key that means something here; all others never leave the loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
     Char(char),
     Ctrl(char),
     Up,
     Down,
+    Left,
+    Right,
     PageUp,
     PageDown,
     Home,
     End,
     Esc,
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Char(' ') => f.write_str("space"),
-            Self::Char(letter) => write!(f, "{letter}"),
-            Self::Ctrl(letter) => write!(f, "ctrl-{letter}"),
-            Self::Up => f.write_str("up"),
-            Self::Down => f.write_str("down"),
-            Self::PageUp => f.write_str("pgup"),
-            Self::PageDown => f.write_str("pgdn"),
-            Self::Home => f.write_str("home"),
-            Self::End => f.write_str("end"),
-            Self::Esc => f.write_str("esc"),
-        }
-    }
+    Enter,
+    Tab,
+    BackTab,
+    Backspace,
+    Delete,
 }
 
 /// What a key means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Quit,
+    /// Leaves the last picture on the terminal.
+    QuitLeaving,
     Help,
     Freeze,
     Sort(Turn),
@@ -51,6 +48,21 @@ pub enum Action {
     Back,
     Repaint,
     Suspend,
+    /// Opens the line in which the filter is edited.
+    Filter,
+    /// Opens the menu of what the selected row can be copied as.
+    Copy,
+    CopyAs(Form),
+    HostNames,
+    ServiceNames,
+    Privacy,
+    Mouse,
+    /// Opens the line in which a word of the help is searched for.
+    Search,
+    /// What is typed shall hold.
+    Accept,
+    Complete,
+    History(Turn),
 }
 
 /// To the next or the previous of something that is in order.
@@ -73,16 +85,45 @@ pub enum Motion {
     Last,
 }
 
+/// What a selection can be copied as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Text for the filter line.
+    Filter,
+    Nfdump,
+    Tcpdump,
+    Sql,
+    Csv,
+    Markdown,
+}
+
 /// Where a binding holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
+    /// Wherever keys are not typed text.
     Everywhere,
     Main,
+    Help,
+    /// The copy menu.
+    Menu,
+    /// A line that is edited: keys that are no text.
+    Line,
 }
 
+impl Context {
+    /// Whether one key may not have two meanings in these.
+    fn overlaps(self, other: Self) -> bool {
+        let is_line = |context| context == Self::Line;
+        self == other || (self == Self::Everywhere || other == Self::Everywhere) && !is_line(self) && !is_line(other)
+    }
+}
+
+/// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
-    /// The first one stands in the key line.
+    /// What the person who rebinds keys calls it; unique.
+    pub name: &'static str,
+    /// Those it has when nobody rebinds them. The first one stands in the key line.
     pub keys: &'static [Key],
     pub action: Action,
     /// For the key line; empty for what does not stand there.
@@ -91,77 +132,67 @@ pub struct Binding {
     pub context: Context,
 }
 
-const fn binding(
-    keys: &'static [Key],
-    action: Action,
-    context: Context,
-    label: &'static str,
-    help: &'static str,
-) -> Binding {
-    Binding { keys, action, label, help, context }
+/// The table with the keys that hold for this person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// One list for each of [`KEYS`].
+    keys: Vec<Vec<Key>>,
 }
 
-/// All bindings, in the order in which people read them.
-pub const KEYS: &[Binding] = &[
-    binding(
-        &[Key::Char(' ')],
-        Action::Freeze,
-        Context::Main,
-        "freeze",
-        "freeze the figures, or go on; collecting never stops",
-    ),
-    binding(&[Key::Char('s')], Action::Sort(Turn::Next), Context::Main, "sort", "sort by bytes, packets or flows"),
-    binding(&[Key::Char('S')], Action::Sort(Turn::Previous), Context::Main, "", "the same, the other way round"),
-    binding(
-        &[Key::Char('w')],
-        Action::SpanAround,
-        Context::Main,
-        "span",
-        "look back 10 s, 1 min, 5 min, 15 min, 60 min",
-    ),
-    binding(&[Key::Char('+'), Key::Char('=')], Action::Span(Turn::Next), Context::Main, "", "look back further"),
-    binding(&[Key::Char('-')], Action::Span(Turn::Previous), Context::Main, "", "look back less far"),
-    binding(&[Key::Char('u')], Action::Units, Context::Main, "units", "rates in bits, bytes or packets"),
-    binding(&[Key::Down, Key::Char('j')], Action::Move(Motion::Down), Context::Everywhere, "", "the next row"),
-    binding(&[Key::Up, Key::Char('k')], Action::Move(Motion::Up), Context::Everywhere, "", "the row before"),
-    binding(&[Key::PageDown], Action::Move(Motion::PageDown), Context::Everywhere, "", "a page down"),
-    binding(&[Key::PageUp], Action::Move(Motion::PageUp), Context::Everywhere, "", "a page up"),
-    binding(&[Key::Ctrl('d')], Action::Move(Motion::HalfPageDown), Context::Everywhere, "", "half a page down"),
-    binding(&[Key::Ctrl('u')], Action::Move(Motion::HalfPageUp), Context::Everywhere, "", "half a page up"),
-    binding(&[Key::Home, Key::Char('g')], Action::Move(Motion::First), Context::Everywhere, "", "the first row"),
-    binding(&[Key::End, Key::Char('G')], Action::Move(Motion::Last), Context::Everywhere, "", "the last row"),
-    binding(&[Key::Esc], Action::Back, Context::Everywhere, "", "leave the help, or unselect the row"),
-    binding(&[Key::Ctrl('l')], Action::Repaint, Context::Everywhere, "", "paint the screen anew"),
-    binding(
-        &[Key::Ctrl('z')],
-        Action::Suspend,
-        Context::Everywhere,
-        "",
-        "suspend; nothing is collected until `fg` or `bg`",
-    ),
-    binding(&[Key::Char('?')], Action::Help, Context::Everywhere, "help", "this page"),
-    binding(
-        &[Key::Char('q'), Key::Ctrl('c')],
-        Action::Quit,
-        Context::Everywhere,
-        "quit",
-        "quit; what was received is stored first",
-    ),
-];
-
-/// What `key` means where the main view is open, or where something lies over it.
-pub fn action(key: Key, context: Context) -> Option<Action> {
-    KEYS.iter()
-        .find(|binding| {
-            binding.keys.contains(&key) && (binding.context == Context::Everywhere || binding.context == context)
-        })
-        .map(|binding| binding.action)
-}
-
-impl Binding {
-    /// `down j`, as in the help.
-    pub fn key_names(&self) -> String {
-        let names: Vec<_> = self.keys.iter().map(Key::to_string).collect();
-        names.join(" ")
+impl Default for Keys {
+    fn default() -> Self {
+        Self { keys: KEYS.iter().map(|binding| binding.keys.to_vec()).collect() }
     }
 }
+
+impl Keys {
+    /// What `key` means there. A binding of the place itself comes before one of everywhere.
+    pub fn action(&self, key: Key, context: Context) -> Option<Action> {
+        let find = |wanted| {
+            self.bindings()
+                .find(|(binding, keys)| binding.context == wanted && keys.contains(&key))
+                .map(|(b, _)| b.action)
+        };
+        match context {
+            // Letters are text there.
+            Context::Line => {
+                find(context).or_else(|| find(Context::Everywhere).filter(|_| matches!(key, Key::Ctrl(_))))
+            }
+            _ => find(context).or_else(|| find(Context::Everywhere)),
+        }
+    }
+
+    /// All bindings with the keys that they have.
+    pub fn bindings(&self) -> impl Iterator<Item = (&'static Binding, &[Key])> {
+        KEYS.iter().zip(self.keys.iter().map(Vec::as_slice))
+    }
+
+    /// The keys of an action, as in the help: `down j`.
+    pub fn names(keys: &[Key]) -> String {
+        let names: Vec<_> = keys.iter().map(Key::to_string).collect();
+        names.join(" ")
+    }
+
+    /// The table of the README.
+    pub fn markdown(&self) -> String {
+        let mut text = "| key | what it does |\n| --- | --- |\n".to_owned();
+        for (binding, keys) in self.bindings().filter(|(_, keys)| !keys.is_empty()) {
+            let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+            text.push_str(&format!("| {} | {}{} |\n", keys.join(" "), place(binding.context), binding.help));
+        }
+        text
+    }
+}
+
+/// Where a binding holds, for who reads all of them in one table.
+pub const fn place(context: Context) -> &'static str {
+    match context {
+        Context::Everywhere | Context::Main => "",
+        Context::Help => "in the help: ",
+        Context::Menu => "after `y`: ",
+        Context::Line => "in the filter: ",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,9 +12,11 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::tui::app::App;
@@ -25,12 +27,18 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 
 static HOOK: Once = Once::new();
 
-/// The alternate screen, without a cursor.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l";
+/// The alternate screen, without a cursor; pasted text comes in one piece.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h";
 
 /// Undoes it, along with whatever a frame that was cut short may have left: a synchronised update, mouse reports, marked
 /// pastes, colours.
 const LEAVE: &[u8] = b"\x1b[?2026l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[0m\x1b[?1049l\x1b[?25h";
+
+/// Presses and the wheel, with coordinates in digits.
+const MOUSE: [&[u8]; 2] = [b"\x1b[?1006l\x1b[?1000l", b"\x1b[?1000h\x1b[?1006h"];
+
+/// Octets of text for the clipboard; terminals take no more, and some close over it.
+const CLIPBOARD: usize = 50_000;
 
 /// Frames longer than this grow the buffer once; a screen would need 300 by 100 cells that all change.
 const FRAME_OCTETS: usize = 64 * 1024;
@@ -41,7 +49,9 @@ const SYNC_END: &[u8] = b"\x1b[?2026l";
 /// The terminal in raw mode, until it is dropped.
 pub struct Terminal {
     inner: ratatui::Terminal<CrosstermBackend<FrameWriter<Tty>>>,
+    octets: Octets,
     theme: Theme,
+    has_mouse: bool,
 }
 
 impl Terminal {
@@ -53,14 +63,15 @@ impl Terminal {
         }
         HOOK.call_once(install_hook);
         crossterm::style::force_color_output(true);
-        let writer = FrameWriter::new(Tty(output()?), Octets::default());
+        let octets = Octets::default();
+        let writer = FrameWriter::new(Tty(output()?), octets.clone());
         take_over()?;
         let inner = ratatui::Terminal::new(CrosstermBackend::new(writer)).inspect_err(|_| restore())?;
-        Ok(Self { inner, theme })
+        Ok(Self { inner, octets, theme, has_mouse: false })
     }
 
-    /// Draws one frame. Tells the state first how much there is room for.
-    pub fn draw(&mut self, app: &mut App) -> io::Result<()> {
+    /// Draws one frame, and gives back how long it blocked. Tells the state first how much there is room for.
+    pub fn draw(&mut self, app: &mut App) -> io::Result<Duration> {
         if !ENTERED.load(Ordering::SeqCst) {
             return Err(io::Error::other("the terminal was given back"));
         }
@@ -70,7 +81,35 @@ impl Terminal {
             let area = frame.area();
             view::render(frame.buffer_mut(), area, app, theme);
         })?;
-        Ok(())
+        Ok(self.octets.blocked())
+    }
+
+    /// Has the wheel reported, or leaves the mouse to the terminal.
+    pub fn mouse(&mut self, wanted: bool) -> io::Result<()> {
+        self.has_mouse = wanted;
+        let backend = self.inner.backend_mut();
+        backend.write_all(MOUSE[usize::from(wanted)])?;
+        Write::flush(backend)
+    }
+
+    /// Asks the terminal to take a text into its clipboard (OSC 52). Whether it does, it does not say.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        if CLIPBOARD < text.len() {
+            return Ok(());
+        }
+        let backend = self.inner.backend_mut();
+        crossterm::queue!(backend, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))?;
+        Write::flush(backend)
+    }
+
+    /// Gives the terminal back and prints the picture where the shell goes on.
+    pub fn leave_picture(&mut self, app: &App) -> io::Result<()> {
+        let size = self.inner.size()?;
+        let area = Rect::new(0, 0, size.width, size.height);
+        let mut buf = Buffer::empty(area);
+        view::render(&mut buf, area, app, Theme { depth: view::Depth::None, ..self.theme });
+        restore();
+        output()?.write_all(view::text(&buf).as_bytes())
     }
 
     /// Has the next frame paint every cell.
@@ -88,6 +127,9 @@ impl Terminal {
     pub fn reenter(&mut self) -> io::Result<()> {
         restore();
         take_over()?;
+        if self.has_mouse {
+            self.mouse(true)?;
+        }
         self.repaint()
     }
 
@@ -114,11 +156,20 @@ impl Drop for Terminal {
 
 /// How many octets went to the terminal; a clone counts along.
 #[derive(Debug, Clone, Default)]
-pub struct Octets(Arc<AtomicU64>);
+pub struct Octets {
+    written: Arc<AtomicU64>,
+    /// Microseconds that the last frame took to be written.
+    blocked: Arc<AtomicU64>,
+}
 
 impl Octets {
     pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// How long the last frame waited for the line to take it.
+    pub fn blocked(&self) -> Duration {
+        Duration::from_micros(self.blocked.load(Ordering::Relaxed))
     }
 }
 
@@ -150,9 +201,12 @@ impl<W: Write> Write for FrameWriter<W> {
             return Ok(());
         }
         self.frame.extend_from_slice(SYNC_END);
+        let before = Instant::now();
         let written = self.inner.write_all(&self.frame);
+        let blocked = u64::try_from(before.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.octets.blocked.store(blocked, Ordering::Relaxed);
         let length = u64::try_from(self.frame.len()).unwrap_or(u64::MAX);
-        self.octets.0.fetch_add(length, Ordering::Relaxed);
+        self.octets.written.fetch_add(length, Ordering::Relaxed);
         self.frame.clear();
         written?;
         self.inner.flush()

@@ -10,6 +10,10 @@ fn keys_of_the_terminal_become_ours() {
     check(KeyCode::Char('c'), KeyModifiers::CONTROL, Some(Key::Ctrl('c')));
     check(KeyCode::Char('q'), KeyModifiers::ALT, None);
     check(KeyCode::PageUp, KeyModifiers::NONE, Some(Key::PageUp));
+    check(KeyCode::Char('h'), KeyModifiers::CONTROL, Some(Key::Backspace));
+    check(KeyCode::Backspace, KeyModifiers::NONE, Some(Key::Backspace));
+    check(KeyCode::BackTab, KeyModifiers::SHIFT, Some(Key::BackTab));
+    check(KeyCode::Enter, KeyModifiers::NONE, Some(Key::Enter));
     check(KeyCode::F(1), KeyModifiers::NONE, None);
     let release = KeyEvent {
         code: KeyCode::Esc,

@@ -16,15 +16,20 @@ pub enum Units {
     Bits,
     Bytes,
     Packets,
+    /// Flow records.
+    Flows,
 }
 
 impl Units {
+    pub const ALL: [Self; 4] = [Self::Bits, Self::Bytes, Self::Packets, Self::Flows];
+
     #[must_use]
     pub const fn next(self) -> Self {
         match self {
             Self::Bits => Self::Bytes,
             Self::Bytes => Self::Packets,
-            Self::Packets => Self::Bits,
+            Self::Packets => Self::Flows,
+            Self::Flows => Self::Bits,
         }
     }
 
@@ -33,15 +38,17 @@ impl Units {
             Self::Bits => "b/s",
             Self::Bytes => "B/s",
             Self::Packets => "p/s",
+            Self::Flows => "f/s",
         }
     }
 
-    /// What of a tally is measured: bits, bytes or packets.
+    /// What of a tally is measured: bits, bytes, packets or flow records.
     pub const fn measure(self, tally: Tally) -> u64 {
         match self {
             Self::Bits => tally.counts.bytes.saturating_mul(8),
             Self::Bytes => tally.counts.bytes,
             Self::Packets => tally.counts.packets,
+            Self::Flows => tally.flows,
         }
     }
 

@@ -15,23 +15,33 @@
 //! A smaller screen loses the boxes, then the graph's height, the protocols and the key line; the header, the account and
 //! the rows stay. Sizes depend on the terminal alone and never on the figures, so nothing jumps.
 
+mod card;
 mod conversations;
+mod copy;
+#[cfg_attr(not(test), expect(dead_code, reason = "for views that lead into each other"))]
+mod crumbs;
 mod empty;
+mod filter_line;
+#[cfg_attr(not(test), expect(dead_code, reason = "for figures that have two directions"))]
+mod flow_graph;
 mod footer;
 mod graph;
 mod header;
 mod help;
 mod protocols;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the views that come beside the conversations"))]
+mod table;
 mod text;
 mod theme;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Block, Widget};
+use unicode_width::UnicodeWidthStr;
 
 use crate::tui::app::{App, Event, Screen, Stage};
 use crate::tui::view::text::Part;
-pub use crate::tui::view::theme::Theme;
+pub use crate::tui::view::theme::{Depth, Scheme, Theme};
 
 /// Draws everything.
 pub fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
@@ -43,12 +53,17 @@ pub fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     }
     match (app.screen(), app.stage()) {
         (Screen::Help, _) => help::render(buf, places.body, app, theme),
-        (Screen::Main, Stage::Silent | Stage::NoFlows) => empty::render(buf, places.body, app, theme),
-        (Screen::Main, Stage::Flows) => {
+        (_, Stage::Silent | Stage::NoFlows) => empty::render(buf, places.body, app, theme),
+        (_, Stage::Flows) => {
             graph::render(buf, places.graph, places.frame, app, theme);
             protocols::render(buf, places.protocols, app, theme);
             conversations::render(buf, places.conversations, places.frame, app, theme);
         }
+    }
+    match app.screen() {
+        Screen::Filter => filter_line::render(buf, places.edit, app, theme),
+        Screen::Copy => copy::render(buf, places.body, app, theme),
+        Screen::Main | Screen::Help => {}
     }
     footer::account(buf, places.account, app, theme);
     footer::keys(buf, places.keys, app, theme);
@@ -59,8 +74,31 @@ pub fn room(area: Rect, app: &App) -> Event {
     let places = Places::new(area, app);
     Event::Room {
         rows: conversations::room(places.conversations, places.frame, app),
-        help_hidden: help::hidden(places.body),
+        help_hidden: help::hidden(places.body, app),
     }
+}
+
+/// The letters of a picture, line by line, without what is blank at the ends.
+pub fn text(buf: &Buffer) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for y in buf.area.top()..buf.area.bottom() {
+        let mut line = String::new();
+        let mut skipped = 0;
+        for x in buf.area.left()..buf.area.right() {
+            let symbol = buf.cell((x, y)).map_or(" ", ratatui::buffer::Cell::symbol);
+            // What is two columns wide stands in the first of them.
+            if skipped == 0 {
+                line.push_str(symbol);
+                skipped = symbol.width().saturating_sub(1);
+            } else {
+                skipped -= 1;
+            }
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    let last = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
+    lines.truncate(last);
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
 }
 
 /// What is around the panels.
@@ -79,6 +117,8 @@ struct Places {
     frame: Frame,
     header: Rect,
     notice: Rect,
+    /// Where the filter is edited.
+    edit: Rect,
     /// All between header and account.
     body: Rect,
     graph: Rect,
@@ -99,6 +139,17 @@ impl Places {
         if app.notice().is_some() {
             // On a small screen it takes the place of the keys, which are known by then.
             places.notice = if area.height < 16 { std::mem::take(&mut places.keys) } else { take_top(&mut rest, 1) };
+        }
+        if app.screen() == Screen::Filter {
+            // Rather the line alone than no line.
+            let height = if area.height < 10 { 1 } else { 3 };
+            places.edit = take_bottom(&mut rest, height);
+            if places.edit.is_empty() {
+                places.edit = std::mem::take(&mut places.account);
+            }
+            if places.edit.is_empty() {
+                places.edit = std::mem::take(&mut places.header);
+            }
         }
         places.body = rest;
         places.frame = match (area.width, area.height) {

@@ -21,7 +21,7 @@ const BINS: usize = STEPS[0].1 + STEPS[1].1 + 1;
 const HALF_LIFE_S: i64 = 60;
 
 /// The lags of all exporters and domains.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Lags {
     all: Vec<((IpAddr, ObservationDomainId), Lag)>,
     /// Of the record before.
@@ -29,7 +29,7 @@ pub(super) struct Lags {
     halved: i64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Lag {
     bytes: Box<[u64; BINS]>,
 }

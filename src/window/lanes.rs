@@ -164,7 +164,7 @@ pub(super) struct Place {
 }
 
 /// The table of lanes and ways.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lanes {
     limit: usize,
     hasher: DefaultHashBuilder,
@@ -402,7 +402,7 @@ fn rehash(all: &[Lane], hasher: &DefaultHashBuilder, id: u32) -> u64 {
 }
 
 /// Ways with how many lanes have each; there are never more than lanes may be.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Ways {
     ids: HashTable<u32>,
     all: Vec<(Way, u32)>,

@@ -94,7 +94,7 @@ struct Socket {
 }
 
 /// What was claimed and what is translated, in two generations each.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Once {
     hasher: DefaultHashBuilder,
     observers: HashMap<Observer, u16>,

@@ -88,7 +88,7 @@ impl Packed {
 }
 
 /// The lines of a slice, from its front.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lines<'a> {
     octets: &'a [u8],
     before: u32,

@@ -50,7 +50,7 @@ impl Target {
 }
 
 /// The rows of a choice, and the target of each lane.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Selection {
     pub(super) choice: Choice,
     hasher: DefaultHashBuilder,

@@ -30,7 +30,7 @@ const YOUNG: usize = 8;
 const FRESH: usize = 1024;
 
 /// One span of time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Slice {
     /// Seconds since 1970; `end` is not part of it.
     pub(super) start: i64,
@@ -99,7 +99,7 @@ impl Slice {
 }
 
 /// The slices of the last hour, oldest first, without a gap.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Slices {
     all: VecDeque<Slice>,
     /// Octets that they may hold.

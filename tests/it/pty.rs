@@ -14,6 +14,8 @@ use flowglass::tui::view::Theme;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::package;
+
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -23,32 +25,71 @@ struct Session {
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     screen: Arc<(Mutex<vt100::Parser>, Condvar)>,
+    /// Everything that the program sent.
+    sent: Arc<(Mutex<Vec<u8>>, Condvar)>,
 }
 
 impl Session {
-    fn start(mut command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
+    /// Whatever the one who runs the tests has set, the terminal has colours and more than ASCII.
+    fn start(mut command: CommandBuilder, size: (u16, u16)) -> Self {
+        command.env_remove("NO_COLOR");
+        command.env("LC_ALL", "C.UTF-8");
+        Self::start_as_is(command, size)
+    }
+
+    fn start_as_is(mut command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
         let pty = native_pty_system().openpty(PtySize { rows, cols: columns, ..Default::default() }).unwrap();
         command.env("TERM", "xterm-256color");
-        command.env_remove("NO_COLOR");
         let child = pty.slave.spawn_command(command).unwrap();
         let mut output = pty.master.try_clone_reader().unwrap();
         let keys = pty.master.take_writer().unwrap();
         let screen = Arc::new((Mutex::new(vt100::Parser::new(nonzero(rows), nonzero(columns), 0)), Condvar::new()));
         let model = Arc::clone(&screen);
+        let sent = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let record = Arc::clone(&sent);
         thread::spawn(move || {
             let mut octets = [0; 4096];
             while let Ok(1..) = output.read(&mut octets).inspect(|&n| {
                 model.0.lock().unwrap().process(&octets[..n]);
                 model.1.notify_all();
+                record.0.lock().unwrap().extend_from_slice(&octets[..n]);
+                record.1.notify_all();
             }) {}
         });
-        Self { child, master: pty.master, keys, screen }
+        Self { child, master: pty.master, keys, screen, sent }
     }
 
     fn demo(size: (u16, u16)) -> Self {
+        Self::program(&["demo"], &[], size)
+    }
+
+    /// The program with these arguments and variables.
+    fn program(arguments: &[&str], variables: &[(&str, &str)], size: (u16, u16)) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_flowglass"));
-        command.arg("demo");
+        command.args(arguments);
+        variables.iter().for_each(|(name, value)| command.env(name, value));
         Self::start(command, size)
+    }
+
+    /// Presses keys, and waits for what they bring.
+    fn press_for(&mut self, keys: &str, text: &str) -> String {
+        self.press(keys);
+        self.wait_for(text)
+    }
+
+    fn resize(&self, (columns, rows): (u16, u16)) {
+        self.screen.0.lock().unwrap().screen_mut().set_size(nonzero(rows), nonzero(columns));
+        self.master.resize(PtySize { rows, cols: columns, ..Default::default() }).unwrap();
+    }
+
+    /// Waits until the terminal was sent these octets.
+    fn wait_for_octets(&self, wanted: &[u8]) {
+        let (seen, changed) = &*self.sent;
+        let seen = seen.lock().unwrap();
+        let lacks = |seen: &mut Vec<u8>| !seen.windows(wanted.len()).any(|window| window == wanted);
+        let (seen, waited) = changed.wait_timeout_while(seen, PATIENCE, lacks).unwrap();
+        assert!(!waited.timed_out(), "{:?} was not sent", String::from_utf8_lossy(wanted));
+        drop(seen);
     }
 
     fn press(&mut self, keys: &str) {
@@ -135,6 +176,79 @@ fn a_stranger_sees_traffic_freezes_it_reads_the_help_and_quits() {
 }
 
 #[test]
+fn a_filter_narrows_the_rows_and_comes_back_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = [("XDG_STATE_HOME", folder.path().to_str().unwrap())];
+    let capture = package().join("fixtures/softflowd-ipfix/capture.pcap");
+    let arguments = ["replay", capture.to_str().unwrap(), "--no-dns"];
+    let mut session = Session::program(&arguments, &state, (100, 30));
+    session.wait_for("Conversations");
+    session.press_for("/", "filter: ");
+    session.press_for("proto 6 and prt 443", "^^^");
+    // Some clients send this for the key above Enter.
+    session.press("\x08\x08\x08\x08\x08\x08\x08");
+    session.press_for("\x1b[200~port 443\x1b[201~", "port 443");
+    session.wait_until(|screen| !screen.contents().contains("^^^"), "a filter without an error");
+    session.press_for("\r", "of proto 6 and port 443");
+    session.press("q");
+    session.ends(0);
+    let mut session = Session::program(&arguments, &state, (100, 30));
+    session.wait_for("of proto 6 and port 443");
+    session.press("q");
+    session.ends(0);
+}
+
+#[test]
+fn a_row_is_copied_over_the_line_and_shown() {
+    let mut session = Session::demo((100, 30));
+    session.wait_for("https");
+    session.press("j");
+    session.wait_until(has_selected_row, "a selected row");
+    session.press_for("y", "as a filter for tcpdump");
+    let text = session.press_for("t", "Copied as a filter for tcpdump");
+    assert!(text.contains("host "), "{text}");
+    session.wait_for_octets(b"\x1b]52;c;");
+    session.press_for("\x1b", "The selected row");
+    session.press("\x1b");
+    session.wait_until(|screen| !screen.contents().contains("Copy"), "the rows");
+    session.press("Q");
+    let text = session.ends(0);
+    assert!(text.contains("Conversations"), "the last picture stays: {text}");
+}
+
+#[test]
+fn colours_are_as_many_as_are_wanted() {
+    for (arguments, variables, wanted) in [
+        (&["demo", "--color", "truecolor"][..], &[][..], &b"\x1b[38;2;"[..]),
+        (&["demo"], &[("COLORTERM", "")], b"\x1b[38;5;73"),
+        (&["demo", "--color", "16"], &[], b"\x1b[38;5;6"),
+    ] {
+        let mut session = Session::program(arguments, variables, (100, 30));
+        session.wait_for("https");
+        session.wait_for_octets(wanted);
+        session.press("q");
+        session.ends(0);
+    }
+}
+
+#[test]
+fn without_colour_none_is_sent_and_a_plain_locale_gets_ascii() {
+    let variables = [("NO_COLOR", "1"), ("LC_ALL", "de_DE.ISO-8859-1")];
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_flowglass"));
+    command.arg("demo");
+    variables.iter().for_each(|(name, value)| command.env(name, value));
+    let mut session = Session::start_as_is(command, (100, 30));
+    let text = session.wait_for("https");
+    assert!(text.is_ascii(), "{text}");
+    session.press("q");
+    let sent = Arc::clone(&session.sent);
+    session.ends(0);
+    let sent = sent.0.lock().unwrap();
+    let text = String::from_utf8_lossy(&sent);
+    assert!(!text.contains("\x1b[38;") && !text.contains("\x1b[48;"), "{text:?}");
+}
+
+#[test]
 fn the_terminal_is_restored_after_every_signal_and_after_ctrl_c() {
     for end in [Some(Signal::TERM), Some(Signal::INT), Some(Signal::HUP), None] {
         let mut session = Session::demo((100, 30));
@@ -163,8 +277,7 @@ fn the_screen_follows_the_size_of_the_terminal() {
     let session = Session::demo((120, 40));
     session.wait_for("Protocols");
     for (columns, rows) in [(40, 10), (20, 5), (80, 24)] {
-        session.screen.0.lock().unwrap().screen_mut().set_size(nonzero(rows), nonzero(columns));
-        session.master.resize(PtySize { rows, cols: columns, ..Default::default() }).unwrap();
+        session.resize((columns, rows));
         session.wait_until(|screen| screen.contents().contains("b/s"), "a rate");
     }
     session.signal(Signal::TERM);

@@ -37,6 +37,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["run/manual"]),
     ("crossbeam_channel", &["run"]),
     ("crossterm", &["tui.rs", "tui/terminal"]),
+    ("domain", &["names/dns/message"]),
     ("etherparse", &["capture"]),
     ("hashbrown", &["collector", "window", "store"]),
     ("http_body_util", &["run/http"]),
@@ -46,22 +47,23 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["run/http"]),
     ("indicatif", &["run/replay"]),
     ("ipnet", &["collector/options", "receive/gate", "config", "cli"]),
-    ("jiff", &["run"]),
+    ("jiff", &["run", "tui/copy"]),
     ("landlock", &["run/confine"]),
     ("libc", &["receive"]),
     ("listenfd", &["run/intake"]),
+    ("maxminddb", &["names/geo"]),
     ("pcap_parser", &["capture"]),
     ("prometheus_client", &["metrics"]),
     ("ratatui", &["tui/view", "tui/terminal", "tui.rs"]),
     ("rusqlite", &["store"]),
     ("sd_notify", &["run/service"]),
-    ("serde", &["report", "doctor"]),
+    ("serde", &["names/geo", "report", "doctor", "tui/remembered"]),
     ("serde_json", &["report", "run/examine"]),
     ("socket2", &["receive"]),
-    ("strsim", &["filter", "cli"]),
-    ("tempfile", &["run"]),
+    ("strsim", &["filter", "cli", "tui/keys"]),
+    ("tempfile", &["run", "tui/remembered"]),
     ("tokio", &["run", "tui.rs"]),
-    ("toml", &["cli"]),
+    ("toml", &["cli", "tui/remembered"]),
     ("tracing", &["run", "config", "cli"]),
     ("tracing_subscriber", &["run"]),
 ];
@@ -179,12 +181,17 @@ fn every_module_says_what_it_is() {
     }
 }
 
-/// The key table of the README is the one of the program.
+/// The key table of the README is the one of the program. `UPDATE=1` writes it anew.
 #[test]
-fn the_readme_names_every_key() {
-    let readme = fs::read_to_string(readme()).unwrap();
-    for binding in flowglass::tui::keys::KEYS {
-        assert!(readme.contains(binding.help), "the README lacks: {}", binding.help);
+fn the_readme_has_the_table_of_keys() {
+    let text = fs::read_to_string(readme()).unwrap();
+    let start = text.find("| key | what it does |").unwrap();
+    let length = text[start..].find("\n\n").unwrap() + 1;
+    let table = flowglass::tui::keys::Keys::default().markdown();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(readme(), format!("{}{table}{}", &text[..start], &text[start + length..])).unwrap();
+    } else {
+        assert_eq!(text[start..start + length], table);
     }
 }
 

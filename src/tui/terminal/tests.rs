@@ -1,5 +1,3 @@
-use ratatui::buffer::Buffer;
-
 use super::*;
 use crate::tui::app::Event;
 use crate::tui::canned;
@@ -76,9 +74,9 @@ fn a_second_of_traffic_is_cheap_to_draw() {
             window.record(flow);
         }
         let snapshot = Arc::new(window.snapshot(&Span::Minute.into(), now));
-        app.update(Event::Feed(crate::tui::app::Feed { snapshot, now, ..canned::feed(Span::TenSeconds) }));
+        app.update(Event::Feed(crate::tui::app::Feed { views: vec![snapshot], now, ..canned::feed(Span::TenSeconds) }));
         let before = octets.count();
-        let theme = Theme { color: true, ascii: false };
+        let theme = Theme { depth: view::Depth::Sixteen, ..Theme::default() };
         terminal.draw(|frame| render(frame.buffer_mut(), &mut app, theme)).unwrap();
         if -90 < second {
             worst = worst.max(octets.count() - before);
@@ -86,6 +84,46 @@ fn a_second_of_traffic_is_cheap_to_draw() {
     }
     println!("{worst} octets in the longest frame");
     assert!(worst < 8_000, "{worst} octets in one frame");
+}
+
+/// Sixty seconds at 120 by 40 with a new feed each second: octets a second while rows change their order, and while the
+/// figures are frozen and the clock goes on.
+#[test]
+fn a_minute_of_traffic_fits_through_a_narrow_line() {
+    let spent = |keys: &[Key]| {
+        let octets = Octets::default();
+        let (mut terminal, _) = terminal(&octets);
+        let mut window = crate::window::Window::new(crate::window::Limits::default());
+        let flows = canned::flows();
+        let mut flows = flows.iter().peekable();
+        let mut app = App::new(Span::TenSeconds, Units::Bits);
+        let mut before = 0;
+        for second in -70..0 {
+            let now = canned::NOW.plus(second * 1000);
+            while let Some(flow) = flows.next_if(|flow| flow.received < now) {
+                window.record(flow);
+            }
+            let snapshot = Arc::new(window.snapshot(&Span::TenSeconds.into(), now));
+            app.update(Event::Feed(crate::tui::app::Feed {
+                views: vec![snapshot],
+                now,
+                ..canned::feed(Span::TenSeconds)
+            }));
+            if second == -60 {
+                keys.iter().for_each(|&key| drop(app.update(Event::Key(key))));
+                let theme = Theme { depth: view::Depth::Sixteen, ..Theme::default() };
+                terminal.draw(|frame| render(frame.buffer_mut(), &mut app, theme)).unwrap();
+                before = octets.count();
+            }
+            let theme = Theme { depth: view::Depth::Sixteen, ..Theme::default() };
+            terminal.draw(|frame| render(frame.buffer_mut(), &mut app, theme)).unwrap();
+        }
+        (octets.count() - before) / 60
+    };
+    let (live, frozen) = (spent(&[]), spent(&[Key::Char(' ')]));
+    println!("{live} octets a second live, {frozen} frozen");
+    assert!(live <= 3_000, "{live} octets a second");
+    assert!(frozen <= 100, "{frozen} octets a second");
 }
 
 #[test]
@@ -110,4 +148,28 @@ fn nothing_is_written_to_a_terminal_that_is_not_ours() {
     let mut writer = FrameWriter::new(Tty(full), Octets::default());
     writer.write_all(b"frame").unwrap();
     writer.flush().unwrap();
+}
+
+/// A line that takes its time.
+struct Slow;
+
+impl Write for Slow {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(20));
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_that_blocks_is_noticed() {
+    let octets = Octets::default();
+    let mut writer = FrameWriter::new(Slow, octets.clone());
+    writer.write_all(b"frame").unwrap();
+    assert_eq!(octets.blocked(), Duration::ZERO);
+    writer.flush().unwrap();
+    assert!(Duration::from_millis(20) <= octets.blocked(), "{:?}", octets.blocked());
 }

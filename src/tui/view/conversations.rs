@@ -8,7 +8,6 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::flow::Counts;
-use crate::names;
 use crate::tui::app::{App, Sort};
 use crate::tui::units::{self, Figure};
 use crate::tui::view::text;
@@ -179,7 +178,10 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
         return;
     }
     let snapshot = app.snapshot();
-    let title = format!("Conversations by {}, last {}", app.sort().label(), snapshot.view.span.label());
+    let mut title = format!("Conversations by {}, last {}", app.sort().label(), snapshot.view.span.label());
+    if !app.filter().text().is_empty() {
+        title.push_str(&format!(", of {}", app.labels().text(app.filter().text())));
+    }
     let visible = app.rows().iter().skip(app.offset()).take(room(area, frame, app));
     let first = app.offset() + usize::from(!app.rows().is_empty());
     let last = app.offset() + visible.len();
@@ -243,18 +245,18 @@ fn draw(
 
 fn cell(row: &Row, column: Column, width: usize, app: &App, theme: Theme) -> String {
     match column {
-        Column::Source => text::cut_middle(&ends(row).0, width, theme),
-        Column::Destination => text::cut_middle(&ends(row).1, width, theme),
-        Column::Service => service(row.key),
+        Column::Source => text::cut_middle(&ends(row, app).0, width, theme),
+        Column::Destination => text::cut_middle(&ends(row, app).1, width, theme),
+        Column::Service => service(row.key, app),
         Column::Recent => recent(row, app).to_string(),
         Column::Rate | Column::Total | Column::Packets | Column::Flows => figure(row.ways.sum(), column, app),
     }
 }
 
 /// The two ends as they are shown, the inside first.
-fn ends(row: &Row) -> (String, String) {
+fn ends(row: &Row, app: &App) -> (String, String) {
     match row.key {
-        Key::Conversation { inside, outside, .. } => (inside.to_string(), outside.to_string()),
+        Key::Conversation { inside, outside, .. } => (app.labels().host(inside), app.labels().host(outside)),
         _ => Default::default(),
     }
 }
@@ -283,14 +285,9 @@ fn figure(tally: Tally, column: Column, app: &App) -> String {
     }
 }
 
-/// `https`, `tcp/8443`, or `icmp` where there are no ports.
-fn service(key: Key) -> String {
+fn service(key: Key, app: &App) -> String {
     let Key::Conversation { protocol, port, .. } = key else { return String::new() };
-    match (names::service(protocol, port), port) {
-        (Some(name), _) => name.to_owned(),
-        (None, 0) => names::protocol_label(protocol).into_owned(),
-        (None, port) => format!("{}/{port}", names::protocol_label(protocol)),
-    }
+    app.labels().service(protocol, port).into_owned()
 }
 
 const fn without(mut total: Tally, part: Tally) -> Tally {

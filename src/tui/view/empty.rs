@@ -38,7 +38,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         let port = listen.first().map_or(USUAL_PORT, std::net::SocketAddr::port);
         // Whoever sends already has done all this.
         if app.stage() == Stage::Silent {
-            lines.extend(instructions(reachable, port, theme));
+            lines.extend(instructions(app, reachable, port, theme));
         }
     }
     lines.extend(storage(app, theme));
@@ -72,8 +72,12 @@ fn arrivals(app: &App, theme: Theme) -> Vec<Line> {
     let totals = &health.totals;
     let mut lines = Vec::new();
     for exporter in health.exporters.iter().filter(|exporter| 0 < exporter.datagrams) {
-        let mut text =
-            format!("{} {}: {}", exporter.address, exporter.version, counted(exporter.datagrams, "datagram"));
+        let mut text = format!(
+            "{} {}: {}",
+            app.labels().host(exporter.address),
+            exporter.version,
+            counted(exporter.datagrams, "datagram")
+        );
         text.push_str(&format!(", {}", counted(exporter.templates, "template")));
         if 0 < exporter.waiting {
             text.push_str(&format!(", {} waiting for a template", counted(exporter.waiting, "set")));
@@ -88,12 +92,13 @@ fn arrivals(app: &App, theme: Theme) -> Vec<Line> {
     if 0 < totals.foreign {
         let mut text = format!("{} neither NetFlow nor IPFIX", counted(totals.foreign, "datagram"));
         if let Some((from, version)) = totals.last_foreign {
-            text.push_str(&format!(", the last one from {from} with version {version}"));
+            text.push_str(&format!(", the last one from {} with version {version}", app.labels().socket(from)));
         }
         lines.push(Line::new(text, theme.notice()));
     }
     if let Some(from) = health.barred.last {
         let datagrams = counted(health.barred.datagrams, "datagram");
+        let from = app.labels().socket(from);
         let text = format!("{datagrams} refused, the last one from {from}, which --allow does not name");
         lines.push(Line::new(text, theme.notice()));
     }
@@ -109,8 +114,8 @@ fn arrivals(app: &App, theme: Theme) -> Vec<Line> {
     lines
 }
 
-fn instructions(reachable: &[IpAddr], port: u16, theme: Theme) -> Vec<Line> {
-    let addresses: Vec<_> = reachable.iter().map(IpAddr::to_string).collect();
+fn instructions(app: &App, reachable: &[IpAddr], port: u16, theme: Theme) -> Vec<Line> {
+    let addresses: Vec<_> = reachable.iter().map(|&address| app.labels().address(address)).collect();
     let (here, host) = match addresses.as_slice() {
         [] => ("its address".to_owned(), "ADDRESS"),
         [first, ..] => (addresses.join(" or "), first.as_str()),
@@ -150,7 +155,7 @@ fn instructions(reachable: &[IpAddr], port: u16, theme: Theme) -> Vec<Line> {
 
 fn storage(app: &App, theme: Theme) -> Option<Line> {
     let storage = app.feed().storage.as_ref()?;
-    Some(Line::new(format!("Flows are stored in {}", storage.path), theme.dim()))
+    Some(Line::new(format!("Flows are stored in {}", app.labels().text(&storage.path)), theme.dim()))
 }
 
 fn counted(amount: u64, thing: &str) -> String {

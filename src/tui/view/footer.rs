@@ -2,9 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use crate::tui::app::{App, Screen, Source};
-use crate::tui::keys::{Action, Binding, Context, KEYS};
+use crate::tui::keys::{Action, Binding, Context, Key};
 use crate::tui::units::{self, Figure};
 use crate::tui::view::text::{self, Part};
 use crate::tui::view::theme::Theme;
@@ -37,7 +38,7 @@ fn storage(app: &App, theme: Theme) -> Vec<Part> {
     };
     let buffer = Part::new(format!("buffer {}", Figure::count(storage.buffered)), theme.plain(), 5);
     if let Some(error) = &storage.failing {
-        return vec![Part::new(format!("not flushed: {error}"), theme.alarm(), 0), buffer];
+        return vec![Part::new(format!("not flushed: {}", app.labels().text(error)), theme.alarm(), 0), buffer];
     }
     let flushed = storage.last_flush.map_or_else(
         || "not flushed yet".to_owned(),
@@ -50,28 +51,43 @@ fn storage(app: &App, theme: Theme) -> Vec<Part> {
     ]
 }
 
-/// The keys that hold now. Help and quit never leave; labels leave before keys do.
+/// The keys that hold now. Help and quit never leave where they hold; labels leave before keys do.
 pub(super) fn keys(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
-    let holds = |binding: &&Binding| {
-        let here = binding.context == Context::Everywhere || app.screen() == Screen::Main;
-        let back = app.screen() == Screen::Help && binding.action == Action::Back;
-        back || here && !binding.label.is_empty()
-    };
-    let is_fixed = |binding: &&Binding| matches!(binding.action, Action::Help | Action::Quit);
-    let labelled = |binding: &Binding| match binding.keys.first() {
-        Some(key) if binding.label.is_empty() => format!("{key} back"),
-        Some(key) => format!("{key} {}", binding.label),
-        None => String::new(),
-    };
-    let right: Vec<_> = KEYS.iter().filter(holds).filter(is_fixed).map(labelled).collect();
-    let others: Vec<_> = KEYS.iter().filter(holds).filter(|binding| !is_fixed(binding)).collect();
-    let mut left: Vec<_> = others.iter().map(|binding| labelled(binding)).collect();
-    let length = |texts: &[String]| texts.iter().map(|text| text.len() + 2).sum::<usize>();
+    let context = app.context();
+    let is_fixed = |binding: &Binding| matches!(binding.action, Action::Help | Action::Quit);
+    // The search of the help is a line without words to complete and without a past.
+    let is_search = context == Context::Line && app.screen() == Screen::Help;
+    let bindings = app
+        .keys()
+        .bindings()
+        .filter(|(binding, _)| !(is_search && matches!(binding.action, Action::Complete | Action::History(_))));
+    let holding: Vec<_> = bindings.filter_map(|(binding, keys)| held(binding, keys, context)).collect();
+    let labelled = |&(binding, key, label): &(&Binding, Key, &str)| (is_fixed(binding), format!("{key} {label}"));
+    let (right, mut left): (Vec<_>, Vec<_>) = holding.iter().map(labelled).partition(|(is_fixed, _)| *is_fixed);
+    let length = |texts: &[(bool, String)]| texts.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
     if usize::from(area.width) < length(&left) + length(&right) {
-        left = others.iter().filter_map(|binding| binding.keys.first()).map(ToString::to_string).collect();
+        let others = holding.iter().filter(|(binding, ..)| !is_fixed(binding));
+        left = others.map(|(_, key, _)| (false, key.to_string())).collect();
     }
-    let parts = |texts: Vec<String>, from: u8| {
-        (from..).zip(texts).map(|(rank, text)| Part::new(text, theme.dim(), rank)).collect::<Vec<_>>()
+    let parts = |texts: Vec<(bool, String)>, from: u8| {
+        (from..).zip(texts).map(|(rank, (_, text))| Part::new(text, theme.dim(), rank)).collect::<Vec<_>>()
     };
     text::line(buf, text::inset(area), parts(left, 2), parts(right, 0), 2, theme);
+}
+
+/// A binding that the key line shows there, with its first key and its label.
+fn held<'a>(binding: &'static Binding, keys: &[Key], context: Context) -> Option<(&'static Binding, Key, &'a str)> {
+    let &key = keys.first()?;
+    if binding.context == context {
+        return (!binding.label.is_empty()).then_some((binding, key, binding.label));
+    }
+    if binding.context != Context::Everywhere || context == Context::Line {
+        return None;
+    }
+    let is_over = context != Context::Main;
+    match (binding.action, binding.label) {
+        (Action::Back, _) if is_over => Some((binding, key, "back")),
+        (_, "") => None,
+        (_, label) => Some((binding, key, label)),
+    }
 }

@@ -117,11 +117,11 @@ fn columns(snapshot: &Snapshot, count: usize) -> Vec<Tally> {
     (0..i64::try_from(count).unwrap_or(0)).map(column).collect()
 }
 
-/// Bytes and packets alone, which is what graphs show.
 const fn per_second(mut sum: Tally, seconds: u64) -> Tally {
     let seconds = if seconds == 0 { 1 } else { seconds };
     sum.counts.bytes /= seconds;
     sum.counts.packets /= seconds;
+    sum.flows /= seconds;
     sum
 }
 

@@ -26,6 +26,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         Part::new(format!("{:>6} flows/s", Figure::per_second(now.flows, seconds, "")), theme.plain(), 4),
     ];
     right.extend(losses(app, theme));
+    right.extend(app.pace().map(|pace| Part::new(pace, theme.notice(), 2)));
     right.push(Part::new(units::clock(app.feed().now, app.feed().utc_offset_s), theme.dim(), 3));
     text::line(buf, text::inset(area), left, right, 2, theme);
 }
@@ -50,11 +51,11 @@ fn source(app: &App) -> String {
     match &app.feed().source {
         Source::Live { listen, .. } => match listen.as_slice() {
             [] => "listening".to_owned(),
-            [one] => format!("listening on {one}"),
-            [first, rest @ ..] => format!("listening on {first} +{}", rest.len()),
+            [one] => format!("listening on {}", app.labels().socket(*one)),
+            [first, rest @ ..] => format!("listening on {} +{}", app.labels().socket(*first), rest.len()),
         },
-        Source::Replay { file, .. } => file.clone(),
-        Source::Stored { path } => path.clone(),
+        Source::Replay { file, .. } => app.labels().text(file).to_owned(),
+        Source::Stored { path } => app.labels().text(path).to_owned(),
         Source::Demo => "a made-up exporter".to_owned(),
     }
 }
@@ -62,7 +63,8 @@ fn source(app: &App) -> String {
 fn exporters(app: &App) -> Option<String> {
     let mut addresses: Vec<IpAddr> = app.feed().health.exporters.iter().map(|exporter| exporter.address).collect();
     addresses.dedup();
-    let (first, rest) = addresses.split_first()?;
+    let (&first, rest) = addresses.split_first()?;
+    let first = app.labels().host(first);
     Some(match rest.len() {
         0 => format!("exporter {first}"),
         more => format!("exporters {first} +{more}"),

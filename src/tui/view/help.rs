@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::tui::app::App;
-use crate::tui::keys::KEYS;
+use crate::tui::keys::{self, Keys};
 use crate::tui::view::theme::Theme;
 use crate::tui::view::{Frame, panel, text};
 
@@ -23,12 +23,20 @@ const WORDS: &[(&str, &str)] = &[
 const NAME: usize = 16;
 
 pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
-    let lines = lines(area);
+    let lines = lines(area, app);
     let room = usize::from(area.height.saturating_sub(1));
-    let first = app.help_offset().min(hidden(area));
+    let first = app.help_offset().min(lines.len().saturating_sub(room));
     let last = lines.len().min(first + room);
-    let aside = format!("{}-{last} of {}", first + 1, lines.len());
-    let inner = panel(buf, area, Frame::Ruled, "Help", &aside, theme);
+    let aside = format!("{}-{last} of {}", last.min(first + 1), lines.len());
+    let (search, is_searching) = app.help_search();
+    let title = match search.text() {
+        "" if !is_searching => "Help".to_owned(),
+        text => format!("Help: {text}{}", if is_searching { "_" } else { "" }),
+    };
+    let inner = panel(buf, area, Frame::Ruled, &title, &aside, theme);
+    if lines.is_empty() {
+        text::put(buf, inner, 1, 0, "nothing here has this word", theme.notice(), theme);
+    }
     for (y, line) in lines.iter().skip(first).take(room).enumerate() {
         match line {
             Line::Heading(text) => text::put(buf, inner, 1, y, text, theme.strong(), theme),
@@ -41,8 +49,8 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
 }
 
 /// How many lines do not fit.
-pub(super) fn hidden(area: Rect) -> usize {
-    lines(area).len().saturating_sub(usize::from(area.height.saturating_sub(1)))
+pub(super) fn hidden(area: Rect, app: &App) -> usize {
+    lines(area, app).len().saturating_sub(usize::from(area.height.saturating_sub(1)))
 }
 
 enum Line {
@@ -52,15 +60,23 @@ enum Line {
     Entry(String, String),
 }
 
-/// The whole help for a screen this wide.
-fn lines(area: Rect) -> Vec<Line> {
+/// The whole help for a screen this wide, or what of it has the word that is searched for.
+fn lines(area: Rect, app: &App) -> Vec<Line> {
     let mut lines = Vec::new();
-    for binding in KEYS {
-        entry(&mut lines, &binding.key_names(), binding.help, area);
+    let search = app.help_search().0.text().trim().to_lowercase();
+    let has = |texts: [&str; 3]| search.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&search));
+    for (binding, keys) in app.keys().bindings().filter(|(_, keys)| !keys.is_empty()) {
+        let names = Keys::names(keys);
+        if has([&names, binding.name, binding.help]) {
+            entry(&mut lines, &names, &format!("{}{}", keys::place(binding.context), binding.help), area);
+        }
     }
-    lines.push(Line::Heading(""));
-    lines.push(Line::Heading("What the words mean"));
-    for (word, meaning) in WORDS {
+    let words: Vec<_> = WORDS.iter().filter(|(word, meaning)| has([word, meaning, ""])).collect();
+    if !words.is_empty() {
+        lines.push(Line::Heading(""));
+        lines.push(Line::Heading("What the words mean"));
+    }
+    for (word, meaning) in words {
         entry(&mut lines, word, meaning, area);
     }
     lines

@@ -11,11 +11,11 @@ use crate::tui::keys::Key;
 use crate::tui::units::Units;
 use crate::window::{Limits, Span, Window};
 
-const COLOR: Theme = Theme { color: true, ascii: false };
+const COLOR: Theme = Theme { scheme: Scheme::Dark, depth: Depth::Sixteen, ascii: false };
 
 /// An app that has seen `feed` and then these keys.
 fn app(feed: Feed, keys: &[Key]) -> App {
-    let mut app = App::new(feed.snapshot.view.span, Units::Bits);
+    let mut app = App::new(feed.shown(0).view.span, Units::Bits);
     app.update(Event::Room { rows: 10, help_hidden: 100 });
     app.update(Event::Feed(feed));
     for key in keys {
@@ -63,7 +63,7 @@ fn main_view() {
 
 #[test]
 fn other_views() {
-    let ascii = Theme { color: false, ascii: true };
+    let ascii = Theme { ascii: true, ..Theme::default() };
     insta::assert_snapshot!("help_80x24", picture(canned::feed(Span::Minute), &[Key::Char('?')], (80, 24), COLOR));
     insta::assert_snapshot!("silent_80x24", picture(canned::silent(), &[], (80, 24), COLOR));
     insta::assert_snapshot!("silent_120x40", picture(canned::silent(), &[], (120, 40), COLOR));
@@ -122,23 +122,106 @@ fn a_healthy_screen_is_never_red() {
     assert!(colors(&draw(&mut app, 120, 40, COLOR)).all(|color| color != Color::Red));
 }
 
+/// Every small size, and of the large ones each width and each height with some of the others.
+fn sizes() -> impl Iterator<Item = (u16, u16)> {
+    let small = (1..=44).flat_map(|width| (1..=14).map(move |height| (width, height)));
+    let widths = (45..=300).flat_map(|width| [1, 2, 5, 7, 16, 24, 31, 100].map(|height| (width, height)));
+    let heights =
+        (1..=100).flat_map(|height| [20, 45, 59, 60, 80, 99, 100, 120, 200, 300].map(|width| (width, height)));
+    small.chain(widths).chain(heights)
+}
+
 #[test]
-fn no_size_is_too_small() {
+fn no_size_is_too_small_or_too_large() {
+    let typed = |text: &str| text.chars().map(Key::Char).collect::<Vec<_>>();
     let mut apps = [
         app(canned::feed(Span::Minute), &[Key::Down]),
         app(canned::feed(Span::TenSeconds), &[Key::Char(' '), Key::Char('+'), Key::Char('u')]),
         app(canned::feed(Span::Hour), &[Key::Char('s'), Key::End]),
         app(canned::feed(Span::Minute), &[Key::Char('?'), Key::End]),
+        app(canned::feed(Span::Minute), &typed("?/quit")),
+        app(
+            canned::feed(Span::Minute),
+            &typed("/src ip 日本 and prot 17 or something that is long enough for a screen"),
+        ),
+        app(canned::feed(Span::Minute), &typed("jy")),
+        app(canned::feed(Span::Minute), &typed("jys")),
+        app(canned::feed(Span::Minute), &typed("P")),
         app(canned::silent(), &[]),
+        app(canned::silent(), &typed("/")),
         app(Feed::default(), &[]),
     ];
     for app in &mut apps {
-        for height in 1..=40 {
-            for width in 1..=120 {
-                draw(app, width, height, COLOR);
-            }
+        for (width, height) in sizes() {
+            draw(app, width, height, COLOR);
         }
     }
+}
+
+#[test]
+fn the_filter_line_points_at_the_error() {
+    let typed = |text: &str| text.chars().map(Key::Char).collect::<Vec<_>>();
+    let text = "/dst port 443 and prot 17 or host in [1.2.3.4]";
+    insta::assert_snapshot!("filter_80x24", picture(canned::feed(Span::Minute), &typed(text), (80, 24), COLOR));
+    insta::assert_snapshot!("filter_40x10", picture(canned::feed(Span::Minute), &typed(text), (40, 10), COLOR));
+    insta::assert_snapshot!(
+        "filter_complete_80x24",
+        picture(canned::feed(Span::Minute), &typed("/src "), (80, 24), COLOR)
+    );
+    let tiny = picture(canned::feed(Span::Minute), &typed("/port 443"), (20, 1), COLOR);
+    assert!(tiny.contains("/port 443"), "the line that is typed in stays: {tiny}");
+}
+
+#[test]
+fn what_is_copied_stands_on_the_screen() {
+    let typed = |text: &str| text.chars().map(Key::Char).collect::<Vec<_>>();
+    let copied = |text: &str, size| picture(canned::feed(Span::Minute), &typed(text), size, COLOR);
+    insta::assert_snapshot!("copy_menu_80x24", copied("jy", (80, 24)));
+    insta::assert_snapshot!("copy_sql_80x24", copied("jys", (80, 24)));
+    insta::assert_snapshot!("copy_sql_40x10", copied("jys", (40, 10)));
+    assert!(copied("jyt", (120, 40)).contains("tcp and host 192.168.1.20 and host 198.51.100.37 and port 443"));
+}
+
+#[test]
+fn the_help_is_searched() {
+    let typed = |text: &str| text.chars().map(Key::Char).collect::<Vec<_>>();
+    let picture = |keys: &str| picture(canned::feed(Span::Minute), &typed(keys), (80, 24), COLOR);
+    insta::assert_snapshot!("help_searched_80x24", picture("?/copy"));
+    assert!(picture("?/xyzzy").contains("nothing here has this word"));
+}
+
+#[test]
+fn privacy_hides_every_address_name_and_path() {
+    let mut feed = canned::feed(Span::Minute);
+    feed.source = Source::Replay { file: "/home/anna/secret.pcap".to_owned(), done: false };
+    feed.storage = Some(StorageView { failing: Some("/home/anna is full".to_owned()), ..canned::storage() });
+    for feed in [feed, canned::feed(Span::Minute), canned::silent()] {
+        let picture = picture(feed, &[Key::Char('P')], (200, 60), COLOR);
+        for secret in ["192.168.", "198.51.", "203.0.", "2001:db8", "fe80", "/home", "/var/lib", "anna"] {
+            assert!(!picture.contains(secret), "{secret}: {picture}");
+        }
+    }
+}
+
+#[test]
+fn names_take_the_place_of_addresses() {
+    let names = crate::names::Names::default().with_hosts([(canned::address("192.168.1.20"), "nas.lan".into())]);
+    let mut app = app(canned::feed(Span::Minute), &[]).with(crate::tui::keys::Keys::default(), Arc::new(names));
+    let named = text(&draw(&mut app, 120, 40, COLOR));
+    assert!(named.contains("nas.lan") && named.contains("https"), "{named}");
+    app.update(Event::Key(Key::Char('d')));
+    app.update(Event::Key(Key::Char('p')));
+    let plain = text(&draw(&mut app, 120, 40, COLOR));
+    assert!(!plain.contains("nas.lan") && plain.contains("tcp/443"), "{plain}");
+}
+
+#[test]
+fn the_last_picture_is_plain_text() {
+    let mut app = app(canned::feed(Span::Minute), &[Key::Down]);
+    let buf = draw(&mut app, 80, 24, Theme::default());
+    let left = super::text(&buf);
+    assert_eq!(left.trim_end(), text(&buf).trim_end());
+    assert!(left.ends_with('\n') && !left.contains('\u{1b}'));
 }
 
 #[test]
@@ -202,7 +285,7 @@ fn hostile() -> Feed {
 
 #[test]
 fn nothing_moves_the_cursor() {
-    let silent = Feed { snapshot: Arc::default(), health: Arc::default(), ..hostile() };
+    let silent = Feed { views: Vec::new(), health: Arc::default(), ..hostile() };
     for feed in [hostile(), silent] {
         let mut app = app(feed, &[]);
         for width in [20, 80, 160] {
@@ -226,7 +309,7 @@ fn without_color_there_is_none() {
 
 #[test]
 fn ascii_is_ascii() {
-    let theme = Theme { color: true, ascii: true };
+    let theme = Theme { ascii: true, ..COLOR };
     for feed in [hostile(), canned::feed(Span::Minute), canned::silent()] {
         for keys in [&[][..], &[Key::Down, Key::Char(' ')], &[Key::Char('?')]] {
             for size in [(40, 10), (80, 24), (120, 40)] {
@@ -244,7 +327,7 @@ fn a_column_that_is_complete_keeps_its_height() {
         canned::flows().iter().for_each(|flow| window.record(flow));
         let now = canned::NOW.plus(later_s * 1000);
         let snapshot = Arc::new(window.snapshot(&Span::FiveMinutes.into(), now));
-        let picture = picture(Feed { snapshot, now, ..canned::feed(Span::Minute) }, &[], (40, 10), COLOR);
+        let picture = picture(Feed { views: vec![snapshot], now, ..canned::feed(Span::Minute) }, &[], (40, 10), COLOR);
         picture.lines().nth(1).unwrap().chars().take(30).collect::<String>()
     };
     // Ten seconds a column: 40 s later the same columns stand four further left.

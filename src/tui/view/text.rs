@@ -29,6 +29,12 @@ pub(super) fn inset(area: Rect) -> Rect {
     Rect { x: area.x + margin, width: area.width - 2 * margin, ..area }
 }
 
+/// `area` without so many columns at both ends.
+pub(super) const fn inset_by(area: Rect, columns: u16) -> Rect {
+    let taken = if area.width < 2 * columns { area.width / 2 } else { columns };
+    Rect { x: area.x + taken, width: area.width - 2 * taken, ..area }
+}
+
 /// Draws `left` from the left and `right` up to the right edge of the first line of `area`, and drops parts until they fit.
 pub(super) fn line(buf: &mut Buffer, area: Rect, mut left: Vec<Part>, mut right: Vec<Part>, gap: usize, theme: Theme) {
     if area.is_empty() {
@@ -111,7 +117,7 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     let lead = text.len() - text.trim_start().len();
     let mut line = " ".repeat(lead);
     let mut fresh = true;
-    for word in text.trim_start().split(' ') {
+    for word in text.trim_start().split(' ').flat_map(|word| pieces(word, width.saturating_sub(indent).max(1))) {
         if !fresh && width < line.width() + 1 + word.width() {
             lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
             fresh = true;
@@ -124,6 +130,25 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// A word in parts that fit into a line, since an address or a query may be longer than one.
+fn pieces(word: &str, width: usize) -> Vec<&str> {
+    if word.width() <= width {
+        return vec![word];
+    }
+    let mut pieces = Vec::new();
+    let (mut from, mut columns) = (0, 0);
+    for (at, letter) in word.char_indices() {
+        let wide = letter.width().unwrap_or(0);
+        if width < columns + wide && from < at {
+            pieces.push(word.get(from..at).unwrap_or_default());
+            (from, columns) = (at, 0);
+        }
+        columns += wide;
+    }
+    pieces.push(word.get(from..).unwrap_or_default());
+    pieces
 }
 
 /// Replaces everything that could move the cursor, turn the reading direction or hide: the text may come from a file

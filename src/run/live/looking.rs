@@ -1,0 +1,107 @@
+//! What there is to look at: the window of everything, a second one for what it cannot answer, and the last records.
+//!
+//! A filter that lanes do not decide, and the time of arrival, want a window of their own. It takes in matching records
+//! alone, from when it was asked for.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::filter::Filter;
+use crate::flow::{FlowRecord, Timestamp};
+use crate::tui::app::{Feed, Wish};
+use crate::window::{Atlas, Clock, Limits, Snapshot, View, Window, decides};
+
+/// Records that are kept for the live tail.
+const TAIL: usize = 5_000;
+
+/// Windows, and a tail. A copy is all that it takes to let time stand still.
+#[derive(Debug, Clone)]
+pub(super) struct Looking {
+    window: Window,
+    narrow: Option<Narrow>,
+    atlas: Atlas,
+    /// Batches as they came, the last one the newest.
+    tail: VecDeque<Arc<[FlowRecord]>>,
+    /// Records in them.
+    held: usize,
+}
+
+/// A window for one question.
+#[derive(Debug, Clone)]
+struct Narrow {
+    filter: Filter,
+    clock: Clock,
+    window: Window,
+    /// When it began; everything from then on is in it.
+    since: Option<Timestamp>,
+}
+
+impl Looking {
+    pub(super) fn new(atlas: Atlas) -> Self {
+        let window = Window::new(Limits::default()).with_atlas(atlas.clone());
+        Self { window, narrow: None, atlas, tail: VecDeque::new(), held: 0 }
+    }
+
+    pub(super) fn record(&mut self, flows: Arc<[FlowRecord]>) {
+        self.window.record_all(&flows);
+        if let Some(narrow) = &mut self.narrow {
+            flows.iter().filter(|flow| narrow.filter.matches(flow)).for_each(|flow| narrow.window.record(flow));
+        }
+        self.held += flows.len();
+        self.tail.push_back(flows);
+        while let Some(oldest) = self.tail.front().map(|batch| batch.len())
+            && TAIL + oldest <= self.held
+        {
+            self.held -= oldest;
+            self.tail.pop_front();
+        }
+    }
+
+    /// Has the second window that a wish wants, from the last records on.
+    pub(super) fn prepare(&mut self, wish: &Wish) {
+        let filter = if decides(&wish.filter) { Filter::all() } else { wish.filter.clone() };
+        if filter.is_all() && wish.clock == Clock::Flow {
+            self.narrow = None;
+            return;
+        }
+        if self.narrow.as_ref().is_some_and(|narrow| narrow.filter == filter && narrow.clock == wish.clock) {
+            return;
+        }
+        let mut window = Window::new(Limits::default()).with_atlas(self.atlas.clone()).with_clock(wish.clock);
+        let mut since = None;
+        for flow in self.tail.iter().flat_map(|batch| batch.iter()) {
+            since = since.or(Some(flow.received));
+            if filter.matches(flow) {
+                window.record(flow);
+            }
+        }
+        self.narrow = Some(Narrow { filter, clock: wish.clock, window, since });
+    }
+
+    /// Everything that a wish asks of the flows, at a moment that is not before the last record.
+    pub(super) fn look(&mut self, wish: &Arc<Wish>, now: Timestamp) -> Feed {
+        let filter = if decides(&wish.filter) { wish.filter.clone() } else { Filter::all() };
+        let past = self.narrow.as_ref().and_then(|narrow| narrow.since);
+        let window = self.narrow.as_mut().map_or(&mut self.window, |narrow| &mut narrow.window);
+        let views = wish.views.iter().map(|view| snapshot(window, view, &filter, now)).collect();
+        // How late exporters report is learned from all records.
+        let lags = self.window.lags().collect();
+        Feed { wish: Arc::clone(wish), views, tail: self.newest(wish), lags, past, ..Feed::default() }
+    }
+
+    fn newest(&self, wish: &Wish) -> Arc<[FlowRecord]> {
+        let all = self.tail.iter().rev().flat_map(|batch| batch.iter().rev());
+        all.filter(|flow| wish.filter.matches(flow) && wish.tail_filter.matches(flow))
+            .take(wish.tail)
+            .copied()
+            .collect()
+    }
+}
+
+fn snapshot(window: &mut Window, view: &View, filter: &Filter, now: Timestamp) -> Arc<Snapshot> {
+    let view = View { filter: filter.clone().and(view.filter.clone()), ..view.clone() };
+    Arc::new(window.snapshot(&view, now))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What passes between the screen and whoever has the flows: a [`Wish`] one way, once a second a [`Feed`] the other.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, LazyLock};
+
+use crate::collector::stats::Health;
+use crate::filter::Filter;
+use crate::flow::{FlowRecord, ObservationDomainId, Timestamp};
+use crate::window::{Clock, Snapshot, View};
+
+/// What the screen wants to see next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The table first, then panels and cards, in the order in which they come back. Their filters are such that
+    /// lanes decide them.
+    pub views: Vec<View>,
+    /// The person's filter, whatever it asks for. It holds for all views and for the tail.
+    pub filter: Filter,
+    pub clock: Clock,
+    /// Newest flows that match, for the live tail; 0 when nobody looks.
+    pub tail: usize,
+    /// What flows of the tail must match besides.
+    pub tail_filter: Filter,
+    /// Whether time shall stand still: what comes back is of the moment of the first wish that says so.
+    pub is_frozen: bool,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            views: Vec::new(),
+            filter: Filter::all(),
+            clock: Clock::default(),
+            tail: 0,
+            tail_filter: Filter::all(),
+            is_frozen: false,
+        }
+    }
+}
+
+impl Wish {
+    /// Whether nothing else is wanted but that other rows are kept, which has time until the next second.
+    pub fn keeps_only(&self, before: &Self) -> bool {
+        let plain = |wish: &Self| {
+            let views = wish.views.iter().map(|view| View { keep: Vec::new(), ..view.clone() });
+            Self { views: views.collect(), ..wish.clone() }
+        };
+        plain(self) == plain(before)
+    }
+}
+
+/// Everything the screen shows, once a second.
+#[derive(Debug, Clone, Default)]
+pub struct Feed {
+    /// What this answers.
+    pub wish: Arc<Wish>,
+    /// One for each view of the wish.
+    pub views: Vec<Arc<Snapshot>>,
+    /// Newest first.
+    pub tail: Arc<[FlowRecord]>,
+    /// Seconds after which each exporter and domain has reported nearly everything.
+    pub lags: Vec<((IpAddr, ObservationDomainId), i64)>,
+    /// Figures are complete from then on; `None` when all of them are.
+    pub past: Option<Timestamp>,
+    pub health: Arc<Health>,
+    /// `None` where nothing is stored.
+    pub storage: Option<StorageView>,
+    pub now: Timestamp,
+    /// What the clock on screen adds to UTC.
+    pub utc_offset_s: i32,
+    pub started: Timestamp,
+    pub source: Source,
+    /// One line for the person in front of the screen.
+    pub notice: Option<String>,
+}
+
+/// For where there is none yet.
+static NOTHING: LazyLock<Arc<Snapshot>> = LazyLock::new(Arc::default);
+
+impl Feed {
+    /// The answer to a view of the wish; one of nothing where it is not among them.
+    pub fn snapshot(&self, at: usize) -> Arc<Snapshot> {
+        Arc::clone(self.views.get(at).unwrap_or(&NOTHING))
+    }
+
+    /// The same, only looked at.
+    pub fn shown(&self, at: usize) -> &Snapshot {
+        self.views.get(at).unwrap_or(&NOTHING)
+    }
+
+    /// The answer to this view, whatever rows it keeps and however they are sorted.
+    pub fn answer(&self, wanted: &View) -> Option<&Arc<Snapshot>> {
+        let is_it = |view: &View| view.dimension == wanted.dimension && view.filter == wanted.filter;
+        let at = self.wish.views.iter().position(is_it)?;
+        self.views.get(at)
+    }
+}
+
+/// Where the flows come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Live {
+        listen: Vec<SocketAddr>,
+        /// Addresses of this host which a router can send to.
+        reachable: Vec<IpAddr>,
+    },
+    Replay {
+        file: String,
+        done: bool,
+    },
+    /// A database that another process writes; this one receives nothing.
+    Stored {
+        path: String,
+    },
+    Demo,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Live { listen: Vec::new(), reachable: Vec::new() }
+    }
+}
+
+/// The database, as its writer accounts for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StorageView {
+    pub path: String,
+    /// Flow records written since the start.
+    pub rows: u64,
+    /// Flow records that wait for the next flush.
+    pub buffered: u64,
+    /// Flow records that found the buffer full.
+    pub dropped: u64,
+    /// Why the last flush failed.
+    pub failing: Option<String>,
+    pub last_flush: Option<Timestamp>,
+    /// Size of the file.
+    pub octets: u64,
+}

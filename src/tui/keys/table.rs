@@ -1,0 +1,62 @@
+//! The table itself: one line for each thing that a key can do.
+
+use crate::tui::keys::{Action, Binding, Context, Form, Key, Motion, Turn};
+
+use Action::{CopyAs, History, Move, Sort, Span};
+use Context::{Everywhere, Help, Line, Main, Menu};
+use Key::{Char, Ctrl};
+
+const fn row(
+    name: &'static str,
+    keys: &'static [Key],
+    action: Action,
+    context: Context,
+    label: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { name, keys, action, label, help, context }
+}
+
+/// All bindings, in the order in which people read them.
+#[rustfmt::skip]
+pub const KEYS: &[Binding] = &[
+    row("filter", &[Char('/')], Action::Filter, Main, "filter", "show only what a filter lets through"),
+    row("freeze", &[Char(' ')], Action::Freeze, Main, "freeze", "freeze the figures, or go on; collecting never stops"),
+    row("sort", &[Char('s')], Sort(Turn::Next), Main, "sort", "sort by bytes, packets or flows"),
+    row("sort-back", &[Char('S')], Sort(Turn::Previous), Main, "", "the same, the other way round"),
+    row("span", &[Char('w')], Action::SpanAround, Main, "span", "look back 10 s, 1 min, 5 min, 15 min, 60 min"),
+    row("span-longer", &[Char('+'), Char('=')], Span(Turn::Next), Main, "", "look back further"),
+    row("span-shorter", &[Char('-')], Span(Turn::Previous), Main, "", "look back less far"),
+    row("units", &[Char('u')], Action::Units, Main, "units", "rates in bits, bytes, packets or flows"),
+    row("copy", &[Char('y')], Action::Copy, Main, "copy", "copy the selected row: as a filter, SQL, CSV or Markdown"),
+    row("copy-filter", &[Char('f')], CopyAs(Form::Filter), Menu, "filter", "as a filter of this program"),
+    row("copy-nfdump", &[Char('n')], CopyAs(Form::Nfdump), Menu, "nfdump", "as arguments for nfdump, with the time"),
+    row("copy-tcpdump", &[Char('t')], CopyAs(Form::Tcpdump), Menu, "tcpdump", "as a filter for tcpdump"),
+    row("copy-sql", &[Char('s')], CopyAs(Form::Sql), Menu, "sql", "as a query of the database, with the time"),
+    row("copy-csv", &[Char('c')], CopyAs(Form::Csv), Menu, "csv", "the figures as CSV"),
+    row("copy-markdown", &[Char('m')], CopyAs(Form::Markdown), Menu, "markdown", "the figures as a table in Markdown"),
+    row("host-names", &[Char('d')], Action::HostNames, Main, "", "hosts by name or by address"),
+    row("service-names", &[Char('p')], Action::ServiceNames, Main, "", "services by name or by port"),
+    row("privacy", &[Char('P')], Action::Privacy, Main, "", "mask addresses and names, for others who look on"),
+    row("mouse", &[Char('m')], Action::Mouse, Main, "", "let the wheel scroll; the terminal then selects no text"),
+    row("down", &[Key::Down, Char('j')], Move(Motion::Down), Everywhere, "", "the next row"),
+    row("up", &[Key::Up, Char('k')], Move(Motion::Up), Everywhere, "", "the row before"),
+    row("page-down", &[Key::PageDown], Move(Motion::PageDown), Everywhere, "", "a page down"),
+    row("page-up", &[Key::PageUp], Move(Motion::PageUp), Everywhere, "", "a page up"),
+    row("half-down", &[Ctrl('d')], Move(Motion::HalfPageDown), Everywhere, "", "half a page down"),
+    row("half-up", &[Ctrl('u')], Move(Motion::HalfPageUp), Everywhere, "", "half a page up"),
+    row("first", &[Key::Home, Char('g')], Move(Motion::First), Everywhere, "", "the first row"),
+    row("last", &[Key::End, Char('G')], Move(Motion::Last), Everywhere, "", "the last row"),
+    row("accept", &[Key::Enter], Action::Accept, Line, "apply", "apply what was typed"),
+    row("cancel", &[Key::Esc], Action::Back, Line, "back", "leave the line; what held before holds on"),
+    row("complete", &[Key::Tab], Action::Complete, Line, "complete", "complete the word"),
+    row("older", &[Key::Up], History(Turn::Previous), Line, "older", "the filter before"),
+    row("newer", &[Key::Down], History(Turn::Next), Line, "", "the filter after"),
+    row("back", &[Key::Esc, Key::Backspace], Action::Back, Everywhere, "", "leave what lies on top, or unselect the row"),
+    row("search", &[Char('/')], Action::Search, Help, "search", "search this page"),
+    row("repaint", &[Ctrl('l')], Action::Repaint, Everywhere, "", "paint the screen anew"),
+    row("suspend", &[Ctrl('z')], Action::Suspend, Everywhere, "", "suspend; nothing is collected until `fg` or `bg`"),
+    row("help", &[Char('?')], Action::Help, Everywhere, "help", "this page"),
+    row("quit-leaving", &[Char('Q')], Action::QuitLeaving, Everywhere, "", "quit, and leave the last picture behind"),
+    row("quit", &[Char('q'), Ctrl('c')], Action::Quit, Everywhere, "quit", "quit; what was received is stored first"),
+];
