@@ -10,6 +10,7 @@ use crate::support::package;
 const ORDER: &[&str] = &[
     "ie",
     "flow",
+    "when",
     "wire",
     "filter",
     "collector",
@@ -38,7 +39,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("humantime", &["cli"]),
     ("indicatif", &["run/replay"]),
     ("ipnet", &["collector/options", "receive/gate", "config", "cli"]),
-    ("jiff", &["run"]),
+    ("jiff", &["when", "run"]),
     ("libc", &["receive"]),
     ("listenfd", &["run/intake"]),
     ("pcap_parser", &["capture"]),
