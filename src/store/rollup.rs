@@ -12,7 +12,7 @@ pub(super) mod checkpoint;
 pub(super) mod prune;
 pub(super) mod slot;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use hashbrown::HashMap;
 
