@@ -1,6 +1,7 @@
 //! What was typed: flags, their environment variables and their help. Nothing is checked against the system here.
 
 mod amounts;
+pub mod questions;
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,11 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
+use crate::cli::questions::{AskArgs, ChangesArgs, ExportArgs, FlowsArgs, NoteArgs, RatesArgs, TopArgs};
 use crate::store::retention::{Age, Retention, Size};
 
 /// A live traffic monitor in the terminal for NetFlow, IPFIX and sFlow; every flow is kept in SQLite.
@@ -26,8 +28,12 @@ use crate::store::retention::{Age, Retention, Size};
         flowglass --no-ui --json | jq .    every flow as one line of JSON\n  \
         flowglass --once 30                the top of the next 30 seconds as a plain table\n  \
         flowglass demo                     look at it without a router\n  \
-        flowglass replay capture.pcap      show what a capture holds\n\n\
-        Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed while running, 2 wrong usage.",
+        flowglass replay capture.pcap      show what a capture holds\n  \
+        flowglass top --last 24h           who talked most, from a second terminal too\n  \
+        flowglass top ip 192.0.2.7 --from 03:00 --to 03:20\n  \
+        flowglass changes --by source      what moved in the last hour\n\n\
+        Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed while running, 2 wrong usage,\n\
+        130 interrupted; a reader that closes the pipe is no failure.",
     args_conflicts_with_subcommands = false,
     subcommand_negates_reqs = true
 )]
@@ -46,6 +52,29 @@ pub enum Command {
     Demo,
     /// Show what pcap or pcapng captures of export traffic hold, in a throw-away database unless --db is given
     Replay(ReplayArgs),
+    /// Rank what passed in a span: who talked to whom, how much
+    #[command(after_help = questions::TOP_HELP)]
+    Top(TopArgs),
+    /// List flow records, in the order in which they were received
+    #[command(after_help = questions::FLOWS_HELP)]
+    Flows(FlowsArgs),
+    /// Print the series of what passed, step by step
+    #[command(after_help = questions::RATES_HELP)]
+    Rates(RatesArgs),
+    /// Rank what moved between two spans, by its part in the difference
+    #[command(after_help = questions::CHANGES_HELP)]
+    Changes(ChangesArgs),
+    /// Answer a question that has a name; without a name, list them
+    #[command(after_help = questions::ASK_HELP)]
+    Ask(AskArgs),
+    /// Print the health of each exporter, as of the collector's last write
+    Exporters(questions::ExportersArgs),
+    /// Write flow records to a file or a pipe, or everything about a span into a folder
+    #[command(after_help = questions::EXPORT_HELP)]
+    Export(ExportArgs),
+    /// Write a note with a time into the database, while a collector runs too; without a text, list the notes
+    #[command(after_help = questions::NOTE_HELP)]
+    Note(NoteArgs),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -134,9 +163,9 @@ pub struct ShowArgs {
     /// Collect for so many seconds, print one table and end
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600), conflicts_with = "json")]
     pub once: Option<u64>,
-    /// Rows of the table of --once
-    #[arg(short = 'n', long, global = true, default_value_t = 20, value_name = "ROWS")]
-    pub rows: usize,
+    /// Rows of a table [default: 20; of flows all]
+    #[arg(short = 'n', long, global = true, value_name = "ROWS")]
+    pub rows: Option<usize>,
     /// Draw with ASCII only, for serial consoles and old fonts
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -155,7 +184,51 @@ pub enum Color {
     Never,
 }
 
+/// Rows of a table when nobody says.
+pub const ROWS: usize = 20;
+
+/// Flags that say nothing to a question about what is stored.
+const NOT_ASKED: &[&str] = &[
+    "enabled",
+    "host",
+    "port",
+    "listen",
+    "allow",
+    "no_db",
+    "flush_interval",
+    "retention",
+    "max_size",
+    "receive_buffer",
+    "sampling",
+    "no_ui",
+    "json",
+    "once",
+    "ascii",
+    "log",
+];
+
 impl Cli {
+    /// Reads the command line. Wrong usage and help end the program.
+    pub fn read() -> Self {
+        let matches = Self::definition().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The definition with help that shows each subcommand what is its own.
+    pub fn definition() -> clap::Command {
+        let mut command = Self::command();
+        command.build();
+        for name in ["top", "flows", "rates", "changes", "ask", "exporters", "export", "note"] {
+            command = command.mut_subcommand(name, |command| {
+                command.mut_args(|argument| {
+                    let hidden = NOT_ASKED.contains(&argument.get_id().as_str());
+                    argument.hide(hidden)
+                })
+            });
+        }
+        command
+    }
+
     /// The settings that were asked for.
     ///
     /// # Errors
@@ -175,7 +248,8 @@ impl Cli {
             }
             Some(Command::Replay(args)) => Source::Replay { files: args.files, speed: args.speed.factor() },
             None if self.collect.enabled => Source::Live(listen),
-            None => Source::Stored,
+            // Questions about what is stored receive nothing; `run` answers them without any of this.
+            None | Some(_) => Source::Stored,
         };
         let database = match (self.collect.db, &source) {
             _ if self.collect.no_db => None,
@@ -192,10 +266,12 @@ impl Cli {
         };
         let output = match self.show {
             ShowArgs { json: true, .. } => Output::Json,
-            ShowArgs { once: Some(seconds), rows, .. } => Output::Table { seconds: Some(seconds), rows },
+            ShowArgs { once: Some(seconds), rows, .. } => {
+                Output::Table { seconds: Some(seconds), rows: rows.unwrap_or(ROWS) }
+            }
             // A capture that nobody watches ends with what it held.
             ShowArgs { no_ui: true, rows, .. } if matches!(source, Source::Replay { .. }) => {
-                Output::Table { seconds: None, rows }
+                Output::Table { seconds: None, rows: rows.unwrap_or(ROWS) }
             }
             ShowArgs { no_ui: true, .. } => Output::Log,
             ShowArgs { ascii, color, .. } => Output::Screen { ascii, color: color.wanted() },
@@ -225,7 +301,7 @@ impl Speed {
 
 impl Color {
     /// Any value of `NO_COLOR` but the empty one turns colours off (no-color.org).
-    fn wanted(self) -> bool {
+    pub(crate) fn wanted(self) -> bool {
         match self {
             Self::Auto => env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             Self::Always => true,

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use flowglass::cli::Cli;
 use flowglass::run;
 
 fn main() -> ExitCode {
-    run::main(Cli::parse())
+    run::main(Cli::read())
 }

@@ -8,6 +8,7 @@ mod intake;
 mod keep;
 mod live;
 mod pipeline;
+mod questions;
 mod reader;
 mod replay;
 mod storage;
@@ -35,6 +36,9 @@ use crate::window::Span;
 
 /// Runs what was typed and turns the result into an exit code: 0 done, 1 failed while running, 2 wrong usage.
 pub fn main(cli: Cli) -> ExitCode {
+    if let Some(code) = questions::main(&cli) {
+        return code;
+    }
     let checked = cli.config().and_then(|config| {
         if config.has_screen() {
             config::check_terminal()?;

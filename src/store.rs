@@ -44,6 +44,7 @@ pub mod history;
 mod index;
 mod keys;
 mod needs;
+pub mod notes;
 mod prune;
 pub mod queue;
 pub mod retention;

@@ -6,6 +6,7 @@
 
 pub mod changes;
 mod plan;
+pub mod presets;
 pub mod rates;
 mod raw;
 mod rolled;
@@ -23,7 +24,7 @@ use crate::filter::Filter;
 use crate::flow::share::Booking;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Identity};
-use crate::store::groups::{Groups, KEYS};
+use crate::store::groups::{Groups, KEYS, Largest};
 use crate::store::keys::RowKey;
 use crate::store::needs::needs;
 use crate::store::rollup::slot::Slot;
@@ -53,10 +54,14 @@ pub enum By {
     Vlan,
     Dscp,
     Application,
+    /// Source and destination, one way.
+    Pair,
+    /// Source and destination with protocol and destination port: what somebody asks of somebody.
+    Path,
 }
 
 impl By {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Conversation,
         Self::Host,
         Self::Source,
@@ -69,6 +74,8 @@ impl By {
         Self::Vlan,
         Self::Dscp,
         Self::Application,
+        Self::Pair,
+        Self::Path,
     ];
 
     /// The word on the command line, on screen and in JSON.
@@ -86,6 +93,8 @@ impl By {
             Self::Vlan => "vlan",
             Self::Dscp => "dscp",
             Self::Application => "application",
+            Self::Pair => "pair",
+            Self::Path => "path",
         }
     }
 
@@ -96,8 +105,8 @@ impl By {
 
     const fn columns(self) -> Columns {
         match self {
-            Self::Conversation => Columns::Key,
-            Self::Host | Self::Source | Self::Destination => Columns::Addresses,
+            Self::Conversation | Self::Path => Columns::Key,
+            Self::Host | Self::Source | Self::Destination | Self::Pair => Columns::Addresses,
             Self::Service | Self::Protocol => Columns::Ports,
             Self::Exporter => Columns::Counts,
             Self::Interface => Columns::Interfaces,
@@ -136,6 +145,11 @@ impl By {
             Self::Vlan => add(Slot::numbers(0, flow.vlan.into()), there),
             Self::Dscp => add(Slot::numbers(0, (flow.tos >> 2).into()), there),
             Self::Application => add(Slot::numbers(flow.application, 0), there),
+            Self::Pair => add(Slot::path(flow.key.src_ip, flow.key.dst_ip, 0), there),
+            Self::Path => {
+                let service = u32::from(flow.key.protocol) << 16 | u32::from(flow.key.dst_port);
+                add(Slot::path(flow.key.src_ip, flow.key.dst_ip, service), there);
+            }
         }
     }
 
@@ -160,6 +174,8 @@ impl By {
             Self::Vlan => Key::Vlan(port),
             Self::Dscp => Key::Dscp(low),
             Self::Application => Key::Application(slot.large()),
+            Self::Pair => Key::Pair { src: slot.low(), dst: slot.high() },
+            Self::Path => Key::Path { src: slot.low(), dst: slot.high(), protocol, port },
         })
     }
 }
@@ -272,22 +288,68 @@ pub(super) fn ranking(
     rows: usize,
     watch: &Watch<'_>,
 ) -> Result<Ranking> {
-    let sheet = sheet(connection, question, KEYS, watch)?;
-    let (largest, proven) = sheet.groups.largest(rows);
-    let rows = largest
-        .into_iter()
-        .map(|row| Ok(Ranked { key: sheet.by.key(connection, row.slot)?, pair: row.pair, missing: row.missing }))
-        .collect::<Result<_>>()?;
-    Ok(Ranking {
-        rows,
-        keys: sheet.groups.len(),
-        total: sheet.groups.total,
-        more: !sheet.whole,
-        exact: proven && sheet.whole && sheet.until.is_none(),
-        until: sheet.until,
-        since: sheet.since,
-        source: sheet.source,
-    })
+    sheet(connection, question, KEYS, watch)?.ranked(connection, rows)
+}
+
+impl Sheet {
+    fn ranked(&self, connection: &Connection, rows: usize) -> Result<Ranking> {
+        let (largest, proven) = self.groups.largest(rows);
+        let named =
+            |row: Largest| Ok(Ranked { key: self.by.key(connection, row.slot)?, pair: row.pair, missing: row.missing });
+        Ok(Ranking {
+            rows: largest.into_iter().map(named).collect::<Result<_>>()?,
+            keys: self.groups.len(),
+            total: self.groups.total,
+            more: !self.whole,
+            exact: proven && self.whole && self.until.is_none(),
+            until: self.until,
+            since: self.since,
+            source: self.source,
+        })
+    }
+}
+
+/// A source, and of how many targets it asked something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FanOut {
+    pub source: IpAddr,
+    /// Addresses with protocol and port, each counted once.
+    pub targets: u64,
+    /// Addresses among them.
+    pub hosts: u64,
+    pub sums: Sums,
+}
+
+/// Ranks the sources of a filter by how many targets they have; rows of the ranking are for nothing but its account.
+pub(super) fn fan_out(
+    connection: &Connection,
+    question: &Question<'_>,
+    rows: usize,
+    watch: &Watch<'_>,
+) -> Result<(Vec<FanOut>, Ranking)> {
+    let question = Question { by: By::Path, ..*question };
+    let sheet = sheet(connection, &question, KEYS, watch)?;
+    let mut paths: Vec<_> = sheet.groups.all().collect();
+    paths.sort_unstable_by_key(|path| path.slot);
+    let mut found: Vec<FanOut> = Vec::new();
+    let mut before = None;
+    for path in paths {
+        let (source, host) = (path.slot.low(), path.slot.high());
+        let blank = FanOut { source, targets: 0, hosts: 0, sums: Sums::default() };
+        if found.last().is_none_or(|last| last.source != source) {
+            found.push(blank);
+        }
+        let Some(last) = found.last_mut() else { continue };
+        last.targets += 1;
+        last.hosts += u64::from(before != Some((source, host)));
+        last.sums.add(path.pair.sum());
+        before = Some((source, host));
+    }
+    let keys = found.len();
+    found.sort_unstable_by_key(|row| (std::cmp::Reverse(row.targets), row.source));
+    found.truncate(rows);
+    let exact = sheet.groups.is_exact();
+    Ok((found, Ranking { rows: Vec::new(), keys, exact, ..sheet.ranked(connection, 0)? }))
 }
 
 /// Hands out the flows that a filter chooses and that have a part in a span, in the order of their keys, until `take`

@@ -19,8 +19,9 @@ use crate::store::accounts::{self, Identity};
 pub use crate::store::accounts::{Account, Run, RunId};
 use crate::store::ask::changes::{self, Changes};
 use crate::store::ask::rates::{self, Rates};
-use crate::store::ask::{self, Question, Ranking};
+use crate::store::ask::{self, FanOut, Question, Ranking};
 use crate::store::blocks::{self, Needs};
+use crate::store::notes::{self, Note};
 use crate::store::scan::Watch;
 use crate::store::top::{self, Dimension, Order, Top};
 use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, inspect, row, schema};
@@ -100,6 +101,14 @@ impl History {
         accounts::runs(&self.connection, limit).map_err(|source| self.failed(source))
     }
 
+    /// The notes about a span, in the order of their time.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn notes(&self, span: (Timestamp, Timestamp)) -> Result<Vec<Note>, Error> {
+        notes::read(&self.connection, span).map_err(|source| self.failed(source))
+    }
+
     /// Ranks one dimension over the minutes that begin in `from..to`, by the time of the flows; at most `rows` rows.
     ///
     /// # Errors
@@ -120,6 +129,19 @@ impl History {
     /// When SQLite cannot read, or was stopped.
     pub fn ranking(&self, question: &Question<'_>, rows: usize, watch: &Watch<'_>) -> Result<Ranking, Error> {
         self.at_once(|connection| ask::ranking(connection, question, rows, watch))
+    }
+
+    /// Ranks the sources of a filter by how many targets they have, and gives the account of the answer.
+    ///
+    /// # Errors
+    /// When SQLite cannot read, or was stopped.
+    pub fn fan_out(
+        &self,
+        question: &Question<'_>,
+        rows: usize,
+        watch: &Watch<'_>,
+    ) -> Result<(Vec<FanOut>, Ranking), Error> {
+        self.at_once(|connection| ask::fan_out(connection, question, rows, watch))
     }
 
     /// What of a filter passed in each step of a span; `by` and the measure of the question do not matter.

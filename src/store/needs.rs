@@ -55,7 +55,7 @@ const TCP: u8 = 6;
 
 fn number(field: Number, side: Side, ranges: &Ranges) -> Needs {
     let count: u64 = ranges.as_slice().iter().map(|(first, last)| first.abs_diff(*last) + 1).sum();
-    if VALUES as u64 + 1 <= count {
+    if (VALUES as u64) < count {
         return Needs::Nothing;
     }
     let values = || ranges.as_slice().iter().flat_map(|(first, last)| *first..=*last);

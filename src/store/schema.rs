@@ -13,10 +13,10 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::keys::RowKey;
-use crate::store::{Action, Error, exporter_names};
+use crate::store::{Action, Error, exporter_names, notes};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE, V5, derived::TABLES];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, exporter_names::TABLE, V5, derived::TABLES, notes::TABLE];
 
 /// The version that this program writes and reads.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of entries")]

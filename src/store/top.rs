@@ -60,6 +60,17 @@ pub enum Key {
     Vlan(u16),
     Dscp(u8),
     Application(u64),
+    Pair {
+        src: IpAddr,
+        dst: IpAddr,
+    },
+    Path {
+        src: IpAddr,
+        dst: IpAddr,
+        protocol: u8,
+        /// Of the destination.
+        port: u16,
+    },
     /// What belongs to no key.
     Other,
 }

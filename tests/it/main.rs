@@ -15,5 +15,6 @@ mod golden;
 mod listening;
 mod program;
 mod pty;
+mod questions;
 mod support;
 mod tidy;

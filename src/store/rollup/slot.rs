@@ -56,6 +56,12 @@ impl Slot {
         Self { wide: address.is_ipv6().into(), a: bits(address), b: [0; 2], c: 0, bucket: 0 }
     }
 
+    /// Two addresses in this order, and a number.
+    pub(in crate::store) fn path(a: IpAddr, b: IpAddr, c: u32) -> Self {
+        let wide = u8::from(a.is_ipv6()) | u8::from(b.is_ipv6()) << 1;
+        Self { wide, a: bits(a), b: bits(b), c, bucket: 0 }
+    }
+
     /// A number of 64 bits, and one of 32.
     pub(in crate::store) const fn numbers(large: u64, small: u32) -> Self {
         Self { wide: 0, a: [0, large], b: [0; 2], c: small, bucket: 0 }

@@ -177,10 +177,10 @@ fn a_file_without_roll_ups_gets_them() {
     let place = Place::new();
     place.write(&flows(NOW, 0..1_000));
     let old = place.sqlite();
-    for table in ["rollup", "rollup_rest", "blocks", "block_filters", "derived", "late"] {
+    for table in ["rollup", "rollup_rest", "blocks", "block_filters", "derived", "late", "notes"] {
         old.execute_batch(&format!("DROP TABLE {table}")).unwrap();
     }
-    old.pragma_update(None, "user_version", schema::SUPPORTED - 1).unwrap();
+    old.pragma_update(None, "user_version", schema::SUPPORTED - 2).unwrap();
     drop(old);
     place.write(&flows(NOW.plus(1), 1_000..1_100));
     assert_ne!(written(&place), 0);
