@@ -33,7 +33,7 @@ fn scaled(thousandths: u128, unit: &str) -> String {
     // Rounded first, so that 999 999 is 1.00 M.
     let step = 10_u128.pow(digits(thousandths).saturating_sub(3));
     let rounded = (thousandths + step / 2) / step * step;
-    let power = (digits(rounded).saturating_sub(4)) / 3;
+    let power = (digits(rounded).saturating_sub(4) / 3).min(6);
     let divisor = 1000_u128.pow(power);
     // Thousandths of the unit with its prefix.
     let number = rounded / divisor;
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(per_second(0, 60_000, "p/s"), "0 p/s");
         assert_eq!(per_second(1_000, 1_000, "b/s"), "1.00 kb/s");
         assert_eq!(per_second(412_300_000, 1_000, "b/s"), "412 Mb/s");
-        assert_eq!(per_second(u64::MAX, 1, "b/s"), "18447 Eb/s");
+        assert_eq!(per_second(u64::MAX, 1, "b/s"), "18400 Eb/s");
         assert_eq!(per_second(5, 0, "b/s"), "5.00 kb/s");
     }
 

@@ -16,5 +16,6 @@ mod listening;
 mod program;
 mod pty;
 mod questions;
+mod schema;
 mod support;
 mod tidy;
