@@ -12,9 +12,9 @@ use anyhow::Result;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use crate::cli::questions::{AskArgs, ChangesArgs, ExportArgs, FlowsArgs, NoteArgs, RatesArgs, TopArgs};
 use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
-use crate::cli::questions::{AskArgs, ChangesArgs, ExportArgs, FlowsArgs, NoteArgs, RatesArgs, TopArgs};
 use crate::store::retention::{Age, Retention, Size};
 
 /// A live traffic monitor in the terminal for NetFlow, IPFIX and sFlow; every flow is kept in SQLite.

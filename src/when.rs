@@ -41,9 +41,8 @@ impl Span {
     /// The same times of day so many days before, by the calendar of a zone.
     #[must_use]
     pub fn days_before(self, days: i64, zone: &TimeZone) -> Self {
-        let back = |at: Timestamp| {
-            zoned(at, zone).and_then(|at| at.checked_sub(days.days()).ok()).map_or(at, |at| stamp(&at))
-        };
+        let back =
+            |at: Timestamp| zoned(at, zone).and_then(|at| at.checked_sub(days.days()).ok()).map_or(at, |at| stamp(&at));
         let from = back(self.from);
         // As long as the span itself, whatever the clocks did meanwhile.
         Self { from, to: from.plus(self.ms()) }
@@ -87,7 +86,8 @@ impl Error {
     }
 }
 
-const MOMENTS: &str = "write `03:10`, `yesterday 22:00`, `monday`, `-2h`, `2026-11-27 03:10`, RFC 3339 or Unix milliseconds";
+const MOMENTS: &str =
+    "write `03:10`, `yesterday 22:00`, `monday`, `-2h`, `2026-11-27 03:10`, RFC 3339 or Unix milliseconds";
 const LENGTHS: &str = "write a length of time as `90s`, `15m`, `1h`, `7d` or `2w`";
 
 /// The span of `--last`, or of `--from` and `--to`; the hour before now where nothing is said.

@@ -123,7 +123,11 @@ fn scan(history: &History, end: Timestamp) {
         let all = Question { filter: &filter::Filter::all(), by: By::Exporter, ..question };
         let rows = history.ranking(&all, 1, &Watch::NOBODY).expect("a count").total.flows as f64;
         let name = by.name();
-        say(&format!("two hours of rows by {name}, {text}: {:.2} million rows/s, {:?}", rows / seconds / 1e6, found.source));
+        say(&format!(
+            "two hours of rows by {name}, {text}: {:.2} million rows/s, {:?}",
+            rows / seconds / 1e6,
+            found.source
+        ));
     }
 }
 

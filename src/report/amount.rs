@@ -79,9 +79,10 @@ mod tests {
 
     #[test]
     fn only_the_whole_is_a_hundred() {
-        assert_eq!([share(1, 3), share(1, 30), share(1, 3_000), share(0, 1), share(5, 5), share(1, 0)], [
-            "33 %", "3.3 %", "< 0.1 %", "0 %", "100 %", "< 0.1 %"
-        ]);
+        assert_eq!(
+            [share(1, 3), share(1, 30), share(1, 3_000), share(0, 1), share(5, 5), share(1, 0)],
+            ["33 %", "3.3 %", "< 0.1 %", "0 %", "100 %", "< 0.1 %"]
+        );
         assert_eq!(share(9_999, 10_000), "99 %");
     }
 }

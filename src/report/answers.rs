@@ -130,7 +130,10 @@ impl Account {
             told.push_str(&format!("\nflows received after {} are not in it yet", shown(Timestamp(until))));
         }
         if let Some(since) = self.since_ms {
-            told.push_str(&format!("\nflows received before {} were deleted, and are not in it", shown(Timestamp(since))));
+            told.push_str(&format!(
+                "\nflows received before {} were deleted, and are not in it",
+                shown(Timestamp(since))
+            ));
         }
         told
     }
@@ -139,12 +142,14 @@ impl Account {
 /// # Errors
 /// When `out` fails.
 pub fn ranking(out: &mut impl Write, look: Look, asked: Asked<'_>, (by, ranking): (By, &Ranking)) -> io::Result<()> {
-    let records = || ranking.rows.iter().map(|row| {
-        let mut record = key_record(by, row.key, asked.names);
-        put_pair(&mut record, &row.pair, by.is_two_way());
-        record.put("missing", row.missing);
-        record
-    });
+    let records = || {
+        ranking.rows.iter().map(|row| {
+            let mut record = key_record(by, row.key, asked.names);
+            put_pair(&mut record, &row.pair, by.is_two_way());
+            record.put("missing", row.missing);
+            record
+        })
+    };
     match look.format {
         Format::Csv => {
             let mut titles = key_record(by, Key::Other, &[]);
@@ -234,13 +239,15 @@ pub fn rates(
         sum.add(*point);
         sum
     });
-    let records = || rates.points.iter().map(|(at, sums)| {
-        let mut record = Record::default();
-        record.put("from_ms", at.0);
-        record.put("to_ms", at.plus(rates.step_ms).min(asked.span.to).0);
-        record.0.extend(totals(*sums).0);
-        record
-    });
+    let records = || {
+        rates.points.iter().map(|(at, sums)| {
+            let mut record = Record::default();
+            record.put("from_ms", at.0);
+            record.put("to_ms", at.plus(rates.step_ms).min(asked.span.to).0);
+            record.0.extend(totals(*sums).0);
+            record
+        })
+    };
     match look.format {
         Format::Csv => {
             let columns = ["from_ms", "to_ms", "bytes", "packets", "flows", "est_bytes", "est_packets"];
@@ -248,7 +255,10 @@ pub fn rates(
         }
         Format::Json => {
             let account = Account::of_rates(rates);
-            return json(out, &Document { account, total: totals(total), rows: records().collect(), ..document(asked) });
+            return json(
+                out,
+                &Document { account, total: totals(total), rows: records().collect(), ..document(asked) },
+            );
         }
         Format::Table => {}
     }
@@ -289,15 +299,17 @@ pub fn changes(
 ) -> io::Result<()> {
     let total = i128::from(changes.now) - i128::from(changes.before);
     let part = |difference: i128| percent(difference, total);
-    let records = || changes.rows.iter().map(|row| {
-        let mut record = key_record(by, row.key, asked.names);
-        record.put("before", row.before);
-        record.put("now", row.now);
-        record.put("difference", i64::try_from(row.difference()).unwrap_or(i64::MAX));
-        record.put("contribution", part(row.difference()).map_or(Value::Null, Value::from));
-        record.put("missing", row.missing);
-        record
-    });
+    let records = || {
+        changes.rows.iter().map(|row| {
+            let mut record = key_record(by, row.key, asked.names);
+            record.put("before", row.before);
+            record.put("now", row.now);
+            record.put("difference", i64::try_from(row.difference()).unwrap_or(i64::MAX));
+            record.put("contribution", part(row.difference()).map_or(Value::Null, Value::from));
+            record.put("missing", row.missing);
+            record
+        })
+    };
     match look.format {
         Format::Csv => {
             let key = key_record(by, Key::Other, &[]);
@@ -369,14 +381,16 @@ pub fn fan_out(
     asked: Asked<'_>,
     (rows, ranking): (&[FanOut], &Ranking),
 ) -> io::Result<()> {
-    let records = || rows.iter().map(|row| {
-        let mut record = Record::default();
-        record.put("src_ip", row.source.to_string());
-        record.put("targets", row.targets);
-        record.put("hosts", row.hosts);
-        record.0.extend(totals(row.sums).0);
-        record
-    });
+    let records = || {
+        rows.iter().map(|row| {
+            let mut record = Record::default();
+            record.put("src_ip", row.source.to_string());
+            record.put("targets", row.targets);
+            record.put("hosts", row.hosts);
+            record.0.extend(totals(row.sums).0);
+            record
+        })
+    };
     match look.format {
         Format::Csv => {
             let columns = ["src_ip", "targets", "hosts", "bytes", "packets", "flows", "est_bytes", "est_packets"];
@@ -561,7 +575,9 @@ fn key_record(by: By, key: Key, names: &[ExporterNames]) -> Record {
         By::Host => put("ip", first),
         By::Source => put("src_ip", first),
         By::Destination => put("dst_ip", first),
-        By::Pair | By::Path => ["src_ip", "dst_ip"].into_iter().zip([first, second]).for_each(|(name, ip)| put(name, ip)),
+        By::Pair | By::Path => {
+            ["src_ip", "dst_ip"].into_iter().zip([first, second]).for_each(|(name, ip)| put(name, ip))
+        }
         _ => {}
     }
     match key_numbers(key) {
@@ -569,7 +585,10 @@ fn key_record(by: By, key: Key, names: &[ExporterNames]) -> Record {
         (protocol, port) => {
             put("protocol", protocol.map(Value::from));
             put(if by == By::Path { "dst_port" } else { "port" }, port.map(Value::from));
-            put("service", protocol.zip(port).and_then(|(protocol, port)| names::service(protocol, port)).map(Value::from));
+            put(
+                "service",
+                protocol.zip(port).and_then(|(protocol, port)| names::service(protocol, port)).map(Value::from),
+            );
         }
     }
     match (by, key) {
@@ -578,7 +597,10 @@ fn key_record(by: By, key: Key, names: &[ExporterNames]) -> Record {
             put("protocol", number.map(Value::from));
             put("name", number.map(|number| names::protocol_label(number).into()));
         }
-        (By::Exporter | By::Interface, Key::Exporter { exporter, domain } | Key::Interface { exporter, domain, .. }) => {
+        (
+            By::Exporter | By::Interface,
+            Key::Exporter { exporter, domain } | Key::Interface { exporter, domain, .. },
+        ) => {
             put("exporter", Some(exporter.to_string().into()));
             put("domain", Some(domain.0.into()));
         }
@@ -611,9 +633,9 @@ fn ends(key: Key) -> (Option<Value>, Option<Value>) {
 
 const fn key_numbers(key: Key) -> (Option<u8>, Option<u16>) {
     match key {
-        Key::Conversation { protocol, port, .. } | Key::Path { protocol, port, .. } | Key::Service { protocol, port } => {
-            (Some(protocol), Some(port))
-        }
+        Key::Conversation { protocol, port, .. }
+        | Key::Path { protocol, port, .. }
+        | Key::Service { protocol, port } => (Some(protocol), Some(port)),
         _ => (None, None),
     }
 }

@@ -213,8 +213,12 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_over_several_groups() {
-        let mut flow =
-            FlowRecord::blank(Timestamp(1_700_000_000_000), IpAddr::from([192, 0, 2, 1]), ObservationDomainId(7), Version::V9);
+        let mut flow = FlowRecord::blank(
+            Timestamp(1_700_000_000_000),
+            IpAddr::from([192, 0, 2, 1]),
+            ObservationDomainId(7),
+            Version::V9,
+        );
         flow.key.src_ip = "2001:db8::1".parse().unwrap();
         flow.counts = Counts { bytes: u64::MAX, packets: 3 };
         let mut octets = Vec::new();

@@ -21,7 +21,8 @@ pub fn flows_head(out: &mut impl Write, look: Look) -> io::Result<()> {
         Format::Csv => csv_line(out, COLUMNS.iter().copied()),
         Format::Table => {
             let (bold, plain) = if look.color { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-            let line = line(&["first", "lasted", "protocol", "source", "destination", "flags", "bytes", "packets", "from"]);
+            let line =
+                line(&["first", "lasted", "protocol", "source", "destination", "flags", "bytes", "packets", "from"]);
             writeln!(out, "{bold}{}{plain}", line.trim_end())
         }
     }
@@ -73,7 +74,9 @@ fn row(look: Look, flow: &FlowRecord, shown: &dyn Fn(Timestamp) -> String) -> St
 /// Widths that hold an IPv4 address with its port; longer ones move their row to the right.
 fn line(cells: &[&str; 9]) -> String {
     let [first, lasted, protocol, source, destination, flags, bytes, packets, from] = cells;
-    format!("{first:<23} {lasted:>11}  {protocol:<8} {source:<21} {destination:<21} {flags:<6} {bytes:>9} {packets:>8}  {from}")
+    format!(
+        "{first:<23} {lasted:>11}  {protocol:<8} {source:<21} {destination:<21} {flags:<6} {bytes:>9} {packets:>8}  {from}"
+    )
 }
 
 /// TCP flags as tcpdump's users know them; a dot where one was not seen.

@@ -129,7 +129,10 @@ pub(super) const COLUMNS: [&str; 43] = [
 /// The values of a flow under [`COLUMNS`]; null where it has none.
 pub(super) fn values(flow: &FlowRecord) -> io::Result<Vec<serde_json::Value>> {
     let mut fields = serde_json::to_value(JsonFlow::from(flow))?;
-    Ok(COLUMNS.iter().map(|name| fields.get_mut(*name).map_or(serde_json::Value::Null, serde_json::Value::take)).collect())
+    Ok(COLUMNS
+        .iter()
+        .map(|name| fields.get_mut(*name).map_or(serde_json::Value::Null, serde_json::Value::take))
+        .collect())
 }
 
 /// Writes one flow and a line feed.

@@ -22,7 +22,8 @@ pub fn exporters(
     if format != Format::Table {
         return records(out, format, &accounts.iter().map(record).collect::<Vec<_>>(), &names());
     }
-    let columns = [("exporter", Side::Left), ("domain", Side::Right), ("version", Side::Left), ("last seen", Side::Left)];
+    let columns =
+        [("exporter", Side::Left), ("domain", Side::Right), ("version", Side::Left), ("last seen", Side::Left)];
     let counts = ["ago", "flows", "lost", "malformed", "waiting", "expired", "restarts", "sampling", "clock"];
     let counts = counts.map(|title| (title, Side::Right));
     let mut grid = Grid::new(&[&columns[..], &counts].concat(), color);

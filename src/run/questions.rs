@@ -53,8 +53,7 @@ pub(super) fn main(cli: &Cli) -> Option<ExitCode> {
         path: cli.collect.db.clone(),
         rows: cli.show.rows,
         json: cli.show.json,
-        color: cli.show.color.wanted() && stdout().is_terminal()
-            || matches!(cli.show.color, crate::cli::Color::Always),
+        color: cli.show.color.wanted() && stdout().is_terminal() || matches!(cli.show.color, crate::cli::Color::Always),
         now: ZonedDateTime::now(),
         stop: Arc::new(AtomicBool::new(false)),
     };
@@ -231,8 +230,13 @@ impl Asking {
             return Err(Usage(problem).into());
         }
         let (look, history) = (self.look(args.form), self.open()?);
-        let question =
-            Question { filter: &filter, by: By::Protocol, order: Order::Bytes, span: span.pair(), read: read(args.exact) };
+        let question = Question {
+            filter: &filter,
+            by: By::Protocol,
+            order: Order::Bytes,
+            span: span.pair(),
+            read: read(args.exact),
+        };
         let bar = Bar::new();
         let found = history.rates(&question, step_ms, &Watch(&|done| bar.at(done)));
         drop(bar);
@@ -375,8 +379,7 @@ const fn read(exact: ExactArgs) -> Read {
 
 /// A round step of which some sixty make the span.
 fn fitting(span: Span) -> i64 {
-    const STEPS: [i64; 13] =
-        [1, 5, 10, 30, 60, 300, 600, 900, 1_800, 3_600, 10_800, 21_600, 86_400];
+    const STEPS: [i64; 13] = [1, 5, 10, 30, 60, 300, 600, 900, 1_800, 3_600, 10_800, 21_600, 86_400];
     let wanted = span.ms() / 60_000;
     STEPS.into_iter().find(|step| wanted <= *step).unwrap_or(604_800) * 1000
 }

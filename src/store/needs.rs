@@ -45,7 +45,9 @@ fn test(test: &Test, exporters: &[(i64, Identity)]) -> Needs {
                 return Needs::Nothing;
             }
             let token = |prefix: &crate::filter::Prefix| Token::prefix(prefix.first(), prefix.length());
-            sided(*side, |_| any(prefixes.iter().map(|prefix| token(prefix).map_or(Needs::Nothing, Needs::Token)).collect()))
+            sided(*side, |_| {
+                any(prefixes.iter().map(|prefix| token(prefix).map_or(Needs::Nothing, Needs::Token)).collect())
+            })
         }
         Test::Address { .. } => Needs::Nothing,
     }

@@ -86,6 +86,8 @@ pub struct Ranked {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Top {
+    /// How many keys have a row of their own.
+    pub keys: usize,
     /// Largest first; of equals in the order of their keys.
     pub rows: Vec<Ranked>,
     /// Everything in the span, what is in no row included.
@@ -137,7 +139,7 @@ pub(super) fn top(
         }
         rows.push(Ranked { key: key(connection, dimension, slot)?, pair, missing });
     }
-    Ok(Top { rows, total: all, exact: proven && tail.until.is_none(), until: tail.until })
+    Ok(Top { keys: keys.len(), rows, total: all, exact: proven && tail.until.is_none(), until: tail.until })
 }
 
 /// One key on its way into a ranking.
@@ -356,11 +358,7 @@ pub(super) fn spans(minutes: Range<i64>) -> Vec<(Grain, Range<i64>)> {
     if end <= first {
         return vec![(Grain::Minute, minutes)];
     }
-    vec![
-        (Grain::Minute, minutes.start..first * 60),
-        (Grain::Hour, first..end),
-        (Grain::Minute, end * 60..minutes.end),
-    ]
+    vec![(Grain::Minute, minutes.start..first * 60), (Grain::Hour, first..end), (Grain::Minute, end * 60..minutes.end)]
 }
 
 /// The first minute that begins at or after a time.
@@ -399,5 +397,9 @@ pub(super) fn interface(connection: &Connection, slot: Slot) -> Result<Key> {
     let mut query = connection.prepare_cached("SELECT address, domain, version FROM exporters WHERE id = ?1")?;
     let identity = query.query_row([slot.exporter()], accounts::identity).optional()?;
     // Roll-ups outlive the exporter whose last flow was deleted.
-    Ok(identity.map_or(Key::Other, |(exporter, domain, _)| Key::Interface { exporter, domain, interface: slot.number() }))
+    Ok(identity.map_or(Key::Other, |(exporter, domain, _)| Key::Interface {
+        exporter,
+        domain,
+        interface: slot.number(),
+    }))
 }

@@ -61,7 +61,8 @@ impl Stored {
     /// Over ten minutes from noon on, unless the line says otherwise.
     fn run(&self, line: &str) -> Output {
         let span = format!("--from {NOON} --to {}", NOON + 600_000);
-        let line = if line.contains("--from") || line.contains("--last") { line.to_owned() } else { format!("{line} {span}") };
+        let line =
+            if line.contains("--from") || line.contains("--last") { line.to_owned() } else { format!("{line} {span}") };
         self.spawn(&line).output().unwrap()
     }
 
@@ -95,8 +96,14 @@ fn a_ranking_is_a_table_json_and_csv() {
     assert!(lines[4].starts_with("total"), "{table}");
     assert_eq!(lines[5], "… 3 more");
     let json = stored.json("top --by source -n 2");
-    assert_eq!((json["source"].as_str(), json["exact"].as_bool(), json["keys"].as_u64()), (Some("roll-ups"), Some(true), Some(5)));
-    assert_eq!((json["rows"][0]["src_ip"].as_str(), json["rows"][0]["bytes"].as_u64()), (Some("10.0.0.3"), Some(20_000)));
+    assert_eq!(
+        (json["source"].as_str(), json["exact"].as_bool(), json["keys"].as_u64()),
+        (Some("roll-ups"), Some(true), Some(5))
+    );
+    assert_eq!(
+        (json["rows"][0]["src_ip"].as_str(), json["rows"][0]["bytes"].as_u64()),
+        (Some("10.0.0.3"), Some(20_000))
+    );
     assert_eq!(json["total"]["bytes"].as_u64(), Some(50_010));
     assert_eq!(json["total"]["est_bytes"].as_u64(), Some(51_000));
     let csv = stored.stdout("top --by source -n 1 --format csv");
@@ -115,8 +122,20 @@ fn estimates_are_marked_and_can_be_turned_off() {
 fn every_ranking_has_titles_for_what_it_says() {
     let stored = few();
     for by in [
-        "conversation", "host", "source", "destination", "service", "protocol", "exporter", "interface", "as", "vlan",
-        "dscp", "application", "pair", "path",
+        "conversation",
+        "host",
+        "source",
+        "destination",
+        "service",
+        "protocol",
+        "exporter",
+        "interface",
+        "as",
+        "vlan",
+        "dscp",
+        "application",
+        "pair",
+        "path",
     ] {
         let table = stored.stdout(&format!("top --by {by}"));
         assert!(3 <= table.lines().count(), "{by}: {table}");
@@ -206,12 +225,18 @@ fn questions_with_a_name_find_what_they_are_for() {
     flows.extend([dns, dns, flow(80_000, 8, 5_000_000), flow(-86_400_000, 8, 1)]);
     let stored = Stored::new(&flows);
     let first = |name: &str| stored.json(&format!("ask {name}"))["rows"][0].clone();
-    assert_eq!((first("dns-clients")["src_ip"].as_str(), first("dns-clients")["flows"].as_u64()), (Some("10.0.0.7"), Some(2)));
+    assert_eq!(
+        (first("dns-clients")["src_ip"].as_str(), first("dns-clients")["flows"].as_u64()),
+        (Some("10.0.0.7"), Some(2))
+    );
     assert_eq!(first("dns-servers")["dst_ip"].as_str(), Some("9.9.9.9"));
     assert_eq!(first("dns-pairs")["src_ip"].as_str(), Some("10.0.0.7"));
     assert_eq!(first("uploads")["src_ip"].as_str(), Some("10.0.0.8"));
     let scan = first("scans");
-    assert_eq!((scan["src_ip"].as_str(), scan["targets"].as_u64(), scan["hosts"].as_u64()), (Some("10.0.0.66"), Some(50), Some(25)));
+    assert_eq!(
+        (scan["src_ip"].as_str(), scan["targets"].as_u64(), scan["hosts"].as_u64()),
+        (Some("10.0.0.66"), Some(50), Some(25))
+    );
     assert_eq!(first("failed")["src_ip"].as_str(), Some("10.0.0.66"));
     let new = stored.json("ask new-hosts -n 1000");
     let hosts: Vec<_> = new["rows"].as_array().unwrap().iter().map(|row| row["ip"].as_str().unwrap()).collect();
@@ -362,7 +387,8 @@ fn a_signal_ends_a_read_and_says_so() {
 
 #[test]
 fn help_shows_what_is_the_commands_own() {
-    let help = |words: &[&str]| String::from_utf8(command().args(words).arg("--help").output().unwrap().stdout).unwrap();
+    let help =
+        |words: &[&str]| String::from_utf8(command().args(words).arg("--help").output().unwrap().stdout).unwrap();
     let top = help(&["top"]);
     for said in ["Examples:", "--by <", "--last <TIME>", "[FILTER]", "--db <FILE>", "yesterday 22:00"] {
         assert!(top.contains(said), "{said}: {top}");

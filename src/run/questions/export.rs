@@ -55,7 +55,8 @@ impl Asking {
         let read = match form {
             ExportForm::Parquet => {
                 let mut parquet = Columnar::new(to)?;
-                let read = history.flows(filter, span.pair(), &Watch(&watch), |flow| next(parquet.push(flow).map_err(Into::into)));
+                let read = history
+                    .flows(filter, span.pair(), &Watch(&watch), |flow| next(parquet.push(flow).map_err(Into::into)));
                 // Without its end the file could not be read at all.
                 parquet.close()?;
                 read

@@ -61,8 +61,7 @@ pub(super) fn plan(question: &Question<'_>) -> Option<Plan> {
         By::Protocol if only(&[PROTOCOL, SERVICE]) => one(Dimension::Service, How::Regrouped),
         By::Service if only(&[PROTOCOL, SERVICE]) => one(Dimension::Service, How::Same),
         By::Conversation if only(CONVERSATION) => one(Dimension::Conversation, How::Same),
-        By::Host | By::Source | By::Destination | By::Pair | By::Service | By::Protocol
-            if only(CONVERSATION) => {
+        By::Host | By::Source | By::Destination | By::Pair | By::Service | By::Protocol if only(CONVERSATION) => {
             one(Dimension::Conversation, How::Regrouped)
         }
         _ => None,

@@ -37,7 +37,12 @@ pub const PRESETS: &[Preset] = &[
     preset("dns-clients", Kind::Top(By::Source, Order::Flows), DNS, "who asks for names, on ports 53 and 853"),
     preset("dns-servers", Kind::Top(By::Destination, Order::Flows), DNS, "who is asked for names"),
     preset("dns-pairs", Kind::Top(By::Pair, Order::Flows), DNS, "who asks whom for names"),
-    preset("uploads", Kind::Top(By::Pair, Order::Bytes), UPLOADS, "who sends most from private addresses to public ones"),
+    preset(
+        "uploads",
+        Kind::Top(By::Pair, Order::Bytes),
+        UPLOADS,
+        "who sends most from private addresses to public ones",
+    ),
     preset("scans", Kind::FanOut, "packets <= 3", "who tries the most addresses and ports, with three packets or less"),
     preset(
         "failed",
@@ -45,7 +50,12 @@ pub const PRESETS: &[Preset] = &[
         "flags S and not flags any AFRP",
         "connections that were asked for and never answered: SYN without ACK",
     ),
-    preset("new-hosts", Kind::New(By::Host, Order::Bytes), "any", "addresses that were not seen in the seven days before"),
+    preset(
+        "new-hosts",
+        Kind::New(By::Host, Order::Bytes),
+        "any",
+        "addresses that were not seen in the seven days before",
+    ),
 ];
 
 /// The preset of a name.

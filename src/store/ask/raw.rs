@@ -92,7 +92,12 @@ impl Reading<'_> {
 }
 
 /// What of a row falls into a span; `None` when nothing does.
-pub(in crate::store) fn sums(booking: Booking, counts: Counts, rate: u32, span: (Timestamp, Timestamp)) -> Option<Sums> {
+pub(in crate::store) fn sums(
+    booking: Booking,
+    counts: Counts,
+    rate: u32,
+    span: (Timestamp, Timestamp),
+) -> Option<Sums> {
     let (from, to) = span;
     if booking.last() < from || to < booking.first() {
         return None;

@@ -6,8 +6,8 @@ use super::rates::Rates;
 use super::*;
 use crate::collector::stats::Health;
 use crate::filter;
-use crate::flow::share::share;
 use crate::flow::Counts;
+use crate::flow::share::share;
 use crate::names;
 use crate::store::history::History;
 use crate::store::rollup::Limits;
@@ -174,7 +174,8 @@ fn changes_rank_by_their_part_in_the_difference() {
     place.write(&all);
     let filter = Filter::all();
     let (from, to) = (now, minute(10));
-    let question = Question { filter: &filter, by: By::Source, order: Order::Bytes, span: (from, to), read: Read::Quick };
+    let question =
+        Question { filter: &filter, by: By::Source, order: Order::Bytes, span: (from, to), read: Read::Quick };
     let history = History::open(&place.path).unwrap();
     let found = history.changes(&question, &[(before, now)], 10, &Watch::NOBODY).unwrap();
     let rows: Vec<_> = found.rows.iter().map(|row| (row.key, row.before, row.now)).collect();
@@ -213,8 +214,13 @@ fn a_read_that_is_stopped_ends() {
     let mut history = History::open(&place.path).unwrap();
     history.stop_on(std::sync::Arc::new(true.into())).unwrap();
     let filter = parsed("bytes > 1");
-    let question =
-        Question { filter: &filter, by: By::Dscp, order: Order::Bytes, span: (minute(-9), minute(9)), read: Read::Quick };
+    let question = Question {
+        filter: &filter,
+        by: By::Dscp,
+        order: Order::Bytes,
+        span: (minute(-9), minute(9)),
+        read: Read::Quick,
+    };
     let error = history.ranking(&question, 5, &Watch::NOBODY).unwrap_err();
     assert!(error.is_stopped(), "{error}");
 }

@@ -20,11 +20,14 @@ fn the_largest_stay_when_there_is_no_room() {
     }
     assert!(groups.len() <= 8 && !groups.is_exact());
     let (rows, proven) = groups.largest(1);
-    assert_eq!((rows[0].slot, rows[0].missing, rows[0].pair), (key(1_000), 0, {
-        let mut sum = Pair::default();
-        (0..100).for_each(|_| sum.add(bytes(1_000)));
-        sum
-    }));
+    assert_eq!(
+        (rows[0].slot, rows[0].missing, rows[0].pair),
+        (key(1_000), 0, {
+            let mut sum = Pair::default();
+            (0..100).for_each(|_| sum.add(bytes(1_000)));
+            sum
+        })
+    );
     assert!(proven);
     assert!(!groups.largest(5).1);
 }

@@ -22,7 +22,8 @@ pub(in crate::store) fn open(place: &Place, rollups: Limits) -> Writer {
 }
 
 /// Limits that write often: every flush, and in between.
-pub(in crate::store) const OFTEN: Limits = Limits { slots: 20, flows: 15, interval_ms: 0, minute_rows: 1_000, hour_rows: 1_000 };
+pub(in crate::store) const OFTEN: Limits =
+    Limits { slots: 20, flows: 15, interval_ms: 0, minute_rows: 1_000, hour_rows: 1_000 };
 
 fn top(place: &Place, dimension: Dimension, span: (Timestamp, Timestamp), rows: usize) -> Top {
     History::open(&place.path).unwrap().top(dimension, Order::Bytes, span, rows).unwrap()
