@@ -4,12 +4,16 @@
 //! cargo bench --bench history                       # 5 million flows over 26 hours
 //! cargo bench --bench history -- 100000000          # as many as the goals speak of
 //! cargo bench --bench history -- 5000000 /var/tmp   # … in this folder
+//! cargo bench --bench history -- 5000000 DIR ask    # questions only, beside nfdump; the file stays in DIR and is asked
+//!                                                   # again without being filled when it is there
 //! ```
 
 #[path = "support/generator.rs"]
 mod generator;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/questions.rs"]
+mod questions;
 #[path = "support/common.rs"]
 mod support;
 
@@ -44,6 +48,17 @@ const RARE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 77);
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rows = arguments.first().and_then(|rows| rows.parse().ok()).unwrap_or(5_000_000);
+    if let (Some(folder), Some("ask")) = (arguments.get(1), arguments.get(2).map(String::as_str)) {
+        let path = Path::new(folder).join(format!("flows-{rows}.db"));
+        if !path.exists() {
+            fs::create_dir_all(folder).expect("a folder");
+            fill(&path, rows);
+        }
+        sizes(&path, rows);
+        questions::ask(&path, RARE);
+        say(&format!("peak memory: {} MiB", peak("self")));
+        return;
+    }
     let folder = match arguments.get(1) {
         Some(parent) => fs::create_dir_all(parent).and_then(|()| tempfile::tempdir_in(parent)),
         None => tempfile::tempdir(),

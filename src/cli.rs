@@ -3,6 +3,7 @@
 mod amounts;
 pub mod file;
 pub mod layers;
+pub mod questions;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::cli::layers::{Origin, Values};
+use crate::cli::questions::{AskArgs, ChangesArgs, ExportArgs, FlowsArgs, NoteArgs, RatesArgs, TopArgs};
 use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
 use crate::names;
@@ -33,8 +35,12 @@ use crate::tui::view::{Depth, Scheme, Theme};
         flowglass --once 30                the top of the next 30 seconds as a plain table\n  \
         flowglass demo                     look at it without a router\n  \
         flowglass replay capture.pcap      show what a capture holds\n  \
-        flowglass doctor                   why is it empty, and what is being lost?\n\n\
-        Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed while running, 2 wrong usage.",
+        flowglass doctor                   why is it empty, and what is being lost?\n  \
+        flowglass top --last 24h           who talked most, from a second terminal too\n  \
+        flowglass top ip 192.0.2.7 --from 03:00 --to 03:20\n  \
+        flowglass changes --by source      what moved in the last hour\n\n\
+        Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed while running, 2 wrong usage,\n\
+        130 interrupted; a reader that closes the pipe is no failure.",
     args_conflicts_with_subcommands = false,
     subcommand_negates_reqs = true
 )]
@@ -60,6 +66,29 @@ pub enum Command {
     Demo,
     /// Show what pcap or pcapng captures of export traffic hold, in a throw-away database unless --db is given
     Replay(ReplayArgs),
+    /// Rank what passed in a span: who talked to whom, how much
+    #[command(after_help = questions::TOP_HELP)]
+    Top(TopArgs),
+    /// List flow records, in the order in which they were received
+    #[command(after_help = questions::FLOWS_HELP)]
+    Flows(FlowsArgs),
+    /// Print the series of what passed, step by step
+    #[command(after_help = questions::RATES_HELP)]
+    Rates(RatesArgs),
+    /// Rank what moved between two spans, by its part in the difference
+    #[command(after_help = questions::CHANGES_HELP)]
+    Changes(ChangesArgs),
+    /// Answer a question that has a name; without a name, list them
+    #[command(after_help = questions::ASK_HELP)]
+    Ask(AskArgs),
+    /// Print the health of each exporter, as of the collector's last write
+    Exporters(questions::ExportersArgs),
+    /// Write flow records to a file or a pipe, or everything about a span into a folder
+    #[command(after_help = questions::EXPORT_HELP)]
+    Export(ExportArgs),
+    /// Write a note with a time into the database, while a collector runs too; without a text, list the notes
+    #[command(after_help = questions::NOTE_HELP)]
+    Note(NoteArgs),
     /// Why is it empty, and what is being lost? Each finding with the command that mends it; exit code 1 for warnings, 2
     /// for what is critical
     Doctor(DoctorArgs),
@@ -96,8 +125,8 @@ impl Command {
     /// Whether a broken configuration is in its way.
     const fn reads_settings(&self) -> bool {
         match self {
-            Self::Demo | Self::Replay(_) | Self::Doctor(_) | Self::Check | Self::Config => true,
             Self::Completions { .. } | Self::Man { .. } => false,
+            _ => true,
         }
     }
 }
@@ -191,9 +220,9 @@ pub struct ShowArgs {
     /// Collect for so many seconds, print one table and end
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600), conflicts_with = "json")]
     pub once: Option<u64>,
-    /// Rows of the table of --once
-    #[arg(short = 'n', long, global = true, default_value_t = 20, value_name = "ROWS")]
-    pub rows: usize,
+    /// Rows of a table [default: 20; of flows all]
+    #[arg(short = 'n', long, global = true, value_name = "ROWS")]
+    pub rows: Option<usize>,
     /// Draw with ASCII only, for serial consoles and old fonts; so it is where the locale is not UTF-8
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -234,7 +263,44 @@ pub enum Color {
     Never,
 }
 
+/// Rows of a table when nobody says.
+pub const ROWS: usize = 20;
+
+/// Flags that say nothing to a question about what is stored.
+const NOT_ASKED: &[&str] = &[
+    "enabled",
+    "host",
+    "port",
+    "listen",
+    "allow",
+    "no_db",
+    "flush_interval",
+    "retention",
+    "max_size",
+    "receive_buffer",
+    "sampling",
+    "no_ui",
+    "json",
+    "once",
+    "ascii",
+    "log",
+];
+
 impl Cli {
+    /// A definition whose help shows each subcommand what is its own.
+    pub(crate) fn telling(mut command: clap::Command) -> clap::Command {
+        command.build();
+        for name in ["top", "flows", "rates", "changes", "ask", "exporters", "export", "note"] {
+            command = command.mut_subcommand(name, |command| {
+                command.mut_args(|argument| {
+                    let hidden = NOT_ASKED.contains(&argument.get_id().as_str());
+                    argument.hide(hidden)
+                })
+            });
+        }
+        command
+    }
+
     /// The settings that were asked for.
     ///
     /// # Errors
@@ -257,7 +323,8 @@ impl Cli {
                 Source::Demo(Listen { addresses: vec![loopback], allowed: Vec::new(), buffer })
             }
             Some(Command::Replay(args)) => Source::Replay { files: args.files.clone(), speed: args.speed.factor() },
-            _ if self.collect.enabled => Source::Live(listen),
+            _ if self.collect.enabled && self.command.is_none() => Source::Live(listen),
+            // Questions about what is stored receive nothing; `run` answers them without any of this.
             _ => Source::Stored,
         };
         // The database of the service is no place for a demonstration.
@@ -283,10 +350,12 @@ impl Cli {
         let output = match self.show {
             _ if is_question => Output::Log,
             ShowArgs { json: true, .. } => Output::Json,
-            ShowArgs { once: Some(seconds), rows, .. } => Output::Table { seconds: Some(seconds), rows },
+            ShowArgs { once: Some(seconds), rows, .. } => {
+                Output::Table { seconds: Some(seconds), rows: rows.unwrap_or(ROWS) }
+            }
             // A capture that nobody watches ends with what it held.
             ShowArgs { no_ui: true, rows, .. } if matches!(source, Source::Replay { .. }) => {
-                Output::Table { seconds: None, rows }
+                Output::Table { seconds: None, rows: rows.unwrap_or(ROWS) }
             }
             ShowArgs { no_ui: true, .. } => Output::Log,
             show => Output::Screen(Box::new(show.screen(is_demo))),
@@ -317,6 +386,11 @@ impl Speed {
 }
 
 impl Color {
+    /// Whether there are any.
+    pub(crate) fn wanted(self) -> bool {
+        self.depth() != Depth::None
+    }
+
     fn depth(self) -> Depth {
         match self {
             Self::Auto => config::terminal_depth(true),

@@ -14,6 +14,8 @@ pub mod ie;
 
 pub mod flow;
 
+pub mod when;
+
 pub mod wire;
 
 pub mod filter;

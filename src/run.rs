@@ -14,6 +14,7 @@ mod log;
 mod manual;
 mod outlet;
 mod pipeline;
+mod questions;
 mod reader;
 mod replay;
 mod service;
@@ -52,6 +53,9 @@ pub fn main(cli: Cli) -> ExitCode {
         Some(Command::Completions { shell }) => return exit(manual::completions(*shell)),
         Some(Command::Man { folder }) => return exit(manual::man(folder.as_deref())),
         _ => {}
+    }
+    if let Some(code) = questions::main(&cli) {
+        return code;
     }
     let command = cli.command.clone();
     let values = cli.values.clone();

@@ -34,19 +34,24 @@
 //! [`FlowRecord`]: crate::flow::FlowRecord
 
 mod accounts;
+pub mod ask;
 pub mod blocks;
 pub mod check;
 mod database;
 mod exporter_names;
 mod files;
+mod groups;
 pub mod history;
 mod index;
 mod keys;
+mod needs;
+pub mod notes;
 mod prune;
 pub mod queue;
 pub mod retention;
 pub mod rollup;
 mod row;
+pub mod scan;
 pub mod schema;
 pub mod sql;
 pub mod templates;
@@ -100,6 +105,12 @@ impl Error {
         let Self::Sqlite { source, .. } = self else { return false };
         let codes = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::DiskFull];
         source.sqlite_error_code().is_some_and(|code| codes.contains(&code))
+    }
+
+    /// Whether a person stopped it.
+    pub fn is_stopped(&self) -> bool {
+        let Self::Sqlite { source, .. } = self else { return false };
+        source.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
     }
 
     /// What a person can do about it, without the word `hint:`.

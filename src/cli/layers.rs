@@ -75,14 +75,14 @@ impl Cli {
     pub fn load(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let definition = Self::command();
-        let matches = definition.clone().try_get_matches_from(&arguments).map_err(Failure::Usage)?;
+        let matches = Self::telling(definition.clone()).try_get_matches_from(&arguments).map_err(Failure::Usage)?;
         let typed = Self::from_arg_matches(&matches).map_err(Failure::Usage)?;
         if typed.command.as_ref().is_some_and(|command| !command.reads_settings()) {
             return Ok(typed);
         }
         let settings = file::settings(typed.config_file.as_deref(), &definition).map_err(Failure::File)?;
-        let matches =
-            with_defaults(definition.clone(), &settings).try_get_matches_from(&arguments).map_err(Failure::Usage)?;
+        let layered = Self::telling(with_defaults(definition.clone(), &settings));
+        let matches = layered.try_get_matches_from(&arguments).map_err(Failure::Usage)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(Failure::Usage)?;
         cli.values = values(&definition, &matches, &settings);
         Ok(cli)

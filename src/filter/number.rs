@@ -11,6 +11,8 @@ use crate::flow::FlowRecord;
 pub enum Number {
     Protocol,
     Port,
+    /// The lower port that is not 0: what conversations and services are told apart by.
+    Service,
     NatPort,
     As,
     Mask,
@@ -93,6 +95,7 @@ const DIRECTIONS: &[(&str, i64)] = &[("unknown", 0), ("ingress", 1), ("egress", 
 pub(super) const ROWS: &[Row] = &[
     row(Number::Protocol, &["proto", "protocol"], U8, Sides::One, Form::Protocol),
     row(Number::Port, &["port"], U16, Sides::SrcDst, Form::Port),
+    row(Number::Service, &["service"], U16, Sides::One, Form::Port),
     row(Number::NatPort, &["nport", "xport"], U16, Sides::SrcDst, Form::Port),
     row(Number::As, &["as", "asn"], U32, Sides::SrcDst, Form::Plain),
     row(Number::Mask, &["mask"], U8, Sides::SrcDst, Form::Plain),
@@ -136,6 +139,10 @@ impl Number {
         Some(match self {
             Self::Protocol => key.protocol.into(),
             Self::Port => end.pick(key.src_port, key.dst_port).into(),
+            Self::Service => match (key.src_port, key.dst_port) {
+                (0, port) | (port, 0) => port.into(),
+                (src, dst) => src.min(dst).into(),
+            },
             Self::NatPort => end.pick(flow.nat_src_port, flow.nat_dst_port).into(),
             Self::As => end.pick(flow.src_as, flow.dst_as).into(),
             Self::Mask => end.pick(flow.src_mask, flow.dst_mask).into(),

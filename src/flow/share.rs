@@ -9,9 +9,7 @@ use crate::flow::{Counts, FlowRecord, Timestamp};
 ///
 /// `⌊bytes·(to−first)/(last−first)⌋ − ⌊bytes·(from−first)/(last−first)⌋`, both clamped to [first, last].
 pub fn share(record: &FlowRecord, from: Timestamp, to: Timestamp) -> Counts {
-    let booking = Booking::of(record);
-    let share = |count| booking.until(count, to.0).saturating_sub(booking.until(count, from.0));
-    Counts { bytes: share(record.counts.bytes), packets: share(record.counts.packets) }
+    Booking::of(record).share(record.counts, from, to)
 }
 
 /// The span over which a record's counts are spread. It depends on nothing but the record.
@@ -72,6 +70,25 @@ impl Booking {
     /// A record that ends with a minute ends in that minute and not in the next one, which has none of its bytes.
     pub const fn end_minute(self) -> i64 {
         minute(self.end().0)
+    }
+
+    /// Whether the record counts as a flow of `from..to`: whether its last instant is in it.
+    pub const fn ends_in(self, from: Timestamp, to: Timestamp) -> bool {
+        let end = if self.first == self.last { self.last } else { self.last - 1 };
+        from.0 <= end && end < to.0
+    }
+
+    /// The share of counts that falls into `from..to`.
+    pub const fn share(self, counts: Counts, from: Timestamp, to: Timestamp) -> Counts {
+        // Most records lie in the span as a whole, and need no division.
+        if from.0 <= self.first && self.last < to.0 {
+            return counts;
+        }
+        let (before, after) = (from.0, to.0);
+        Counts {
+            bytes: self.until(counts.bytes, after).saturating_sub(self.until(counts.bytes, before)),
+            packets: self.until(counts.packets, after).saturating_sub(self.until(counts.packets, before)),
+        }
     }
 
     /// Hands out the share of every minute that has one, in order of time; the end minute in any case.

@@ -79,6 +79,62 @@ struct JsonFlow {
     reverse: bool,
 }
 
+/// The names of all fields, in their order.
+pub(super) const COLUMNS: [&str; 43] = [
+    "received_ms",
+    "first_ms",
+    "last_ms",
+    "time_source",
+    "exporter",
+    "domain",
+    "version",
+    "src_ip",
+    "dst_ip",
+    "src_port",
+    "dst_port",
+    "protocol",
+    "tcp_flags",
+    "tos",
+    "bytes",
+    "packets",
+    "in_if",
+    "out_if",
+    "sampling",
+    "sampling_kind",
+    "sampling_source",
+    "icmp",
+    "direction",
+    "src_as",
+    "dst_as",
+    "src_mask",
+    "dst_mask",
+    "next_hop",
+    "vlan",
+    "post_vlan",
+    "src_mac",
+    "dst_mac",
+    "nat_src_ip",
+    "nat_dst_ip",
+    "nat_src_port",
+    "nat_dst_port",
+    "event",
+    "end_reason",
+    "forwarding",
+    "mpls",
+    "application",
+    "vrf",
+    "reverse",
+];
+
+/// The values of a flow under [`COLUMNS`]; null where it has none.
+pub(super) fn values(flow: &FlowRecord) -> io::Result<Vec<serde_json::Value>> {
+    let mut fields = serde_json::to_value(JsonFlow::from(flow))?;
+    Ok(COLUMNS
+        .iter()
+        .map(|name| fields.get_mut(*name).map_or(serde_json::Value::Null, serde_json::Value::take))
+        .collect())
+}
+
 /// Writes one flow and a line feed.
 ///
 /// # Errors
@@ -143,12 +199,12 @@ fn none<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn mac(octets: [u8; 6]) -> Option<String> {
+pub(super) fn mac(octets: [u8; 6]) -> Option<String> {
     let [a, b, c, d, e, f] = octets;
     (octets != [0; 6]).then(|| format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"))
 }
 
-const fn time_source(source: TimeSource) -> &'static str {
+pub(super) const fn time_source(source: TimeSource) -> &'static str {
     match source {
         TimeSource::Absolute => "absolute",
         TimeSource::Delta => "delta",
@@ -158,14 +214,14 @@ const fn time_source(source: TimeSource) -> &'static str {
     }
 }
 
-const fn sampling_kind(kind: SamplingKind) -> &'static str {
+pub(super) const fn sampling_kind(kind: SamplingKind) -> &'static str {
     match kind {
         SamplingKind::Packet => "packet",
         SamplingKind::Flow => "flow",
     }
 }
 
-const fn sampling_source(source: SamplingSource) -> &'static str {
+pub(super) const fn sampling_source(source: SamplingSource) -> &'static str {
     match source {
         SamplingSource::None => "none",
         SamplingSource::Record => "record",
@@ -175,7 +231,7 @@ const fn sampling_source(source: SamplingSource) -> &'static str {
     }
 }
 
-const fn direction(direction: Direction) -> Option<&'static str> {
+pub(super) const fn direction(direction: Direction) -> Option<&'static str> {
     match direction {
         Direction::Unknown => None,
         Direction::Ingress => Some("ingress"),

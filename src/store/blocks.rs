@@ -175,6 +175,15 @@ pub(super) fn ranges(
     Ok(merged(ranges))
 }
 
+/// At most how many rows stand in the ranges that [`ranges`] would give, those in no block yet not counted.
+pub(super) fn rows(connection: &Connection, needs: &Needs, from: Timestamp, to: Timestamp) -> Result<u64> {
+    let blocks = Blocks::read(connection)?;
+    let wanted = blocks.meeting(connection, needs)?;
+    let blocks = blocks.0.iter().zip(wanted);
+    let count = blocks.filter(|(block, wanted)| *wanted && from <= block.last_ms && block.first_ms < to).count();
+    Ok(count as u64 * u64::from(ROWS))
+}
+
 fn merged(mut ranges: Vec<(i64, i64)>) -> Vec<Range<RowKey>> {
     ranges.sort_unstable();
     let mut merged: Vec<Range<RowKey>> = Vec::new();

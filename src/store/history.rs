@@ -5,18 +5,26 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::collector::stats::{ExporterNames, MissingTemplate, SocketStats};
 use crate::collector::templates::KnownTemplate;
+use crate::filter::Filter;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Identity};
 pub use crate::store::accounts::{Account, Run, RunId};
+use crate::store::ask::changes::{self, Changes};
+use crate::store::ask::rates::{self, Rates};
+use crate::store::ask::{self, FanOut, Question, Ranking};
 use crate::store::blocks::{self, Needs};
 use crate::store::check::{self, Checked};
+use crate::store::notes::{self, Note};
+use crate::store::scan::Watch;
 use crate::store::top::{self, Dimension, Order, Top};
 use crate::store::troubles::{self, Trouble};
 use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, inspect, row, schema, templates};
@@ -146,6 +154,14 @@ impl History {
         Ok(stored.templates)
     }
 
+    /// The notes about a span, in the order of their time.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn notes(&self, span: (Timestamp, Timestamp)) -> Result<Vec<Note>, Error> {
+        notes::read(&self.connection, span).map_err(|source| self.failed(source))
+    }
+
     /// Ranks one dimension over the minutes that begin in `from..to`, by the time of the flows; at most `rows` rows.
     ///
     /// # Errors
@@ -158,6 +174,73 @@ impl History {
         rows: usize,
     ) -> Result<Top, Error> {
         self.at_once(|connection| top::top(connection, dimension, order, (from, to), rows))
+    }
+
+    /// Answers a question with at most `rows` rows.
+    ///
+    /// # Errors
+    /// When SQLite cannot read, or was stopped.
+    pub fn ranking(&self, question: &Question<'_>, rows: usize, watch: &Watch<'_>) -> Result<Ranking, Error> {
+        self.at_once(|connection| ask::ranking(connection, question, rows, watch))
+    }
+
+    /// Ranks the sources of a filter by how many targets they have, and gives the account of the answer.
+    ///
+    /// # Errors
+    /// When SQLite cannot read, or was stopped.
+    pub fn fan_out(
+        &self,
+        question: &Question<'_>,
+        rows: usize,
+        watch: &Watch<'_>,
+    ) -> Result<(Vec<FanOut>, Ranking), Error> {
+        self.at_once(|connection| ask::fan_out(connection, question, rows, watch))
+    }
+
+    /// What of a filter passed in each step of a span; `by` and the measure of the question do not matter.
+    ///
+    /// # Errors
+    /// When SQLite cannot read, or was stopped.
+    pub fn rates(&self, question: &Question<'_>, step_ms: i64, watch: &Watch<'_>) -> Result<Rates, Error> {
+        self.at_once(|connection| rates::rates(connection, question, step_ms, watch))
+    }
+
+    /// Compares the span of a question with others of its length; with several, with their median.
+    ///
+    /// # Errors
+    /// When SQLite cannot read, or was stopped.
+    pub fn changes(
+        &self,
+        question: &Question<'_>,
+        before: &[(Timestamp, Timestamp)],
+        rows: usize,
+        watch: &Watch<'_>,
+    ) -> Result<Changes, Error> {
+        self.at_once(|connection| changes::changes(connection, question, before, rows, watch))
+    }
+
+    /// Hands out the flows that a filter chooses and that have a part in a span, in the order of their receive time,
+    /// until `take` has enough; returns how many these were.
+    ///
+    /// # Errors
+    /// When SQLite cannot read, or was stopped. Some flows may have been handed out by then.
+    pub fn flows(
+        &self,
+        filter: &Filter,
+        span: (Timestamp, Timestamp),
+        watch: &Watch<'_>,
+        take: impl FnMut(&FlowRecord) -> ControlFlow<()>,
+    ) -> Result<u64, Error> {
+        self.at_once(|connection| ask::flows(connection, (filter, span), watch, take))
+    }
+
+    /// From now on a read that is under way ends with an error when `stop` says so.
+    ///
+    /// # Errors
+    /// When SQLite cannot be told.
+    pub fn stop_on(&mut self, stop: Arc<AtomicBool>) -> Result<(), Error> {
+        let stopped = move || stop.load(Ordering::Relaxed);
+        self.connection.progress_handler(10_000, Some(stopped)).map_err(|source| self.failed(source))
     }
 
     /// The ranges of keys in which flows may stand that meet `needs` and passed at some time in `from..to`; in order,

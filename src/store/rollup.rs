@@ -13,7 +13,7 @@ mod conversations;
 pub(super) mod prune;
 pub(super) mod slot;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use hashbrown::HashMap;
 

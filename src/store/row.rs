@@ -310,6 +310,11 @@ impl FromSql for Address {
     }
 }
 
+/// Reads one address.
+pub(super) fn address(row: &Row<'_>, at: usize) -> Result<IpAddr> {
+    row.get::<_, Address>(at).map(|address| address.0)
+}
+
 fn bind_address(statement: &mut Statement<'_>, at: usize, address: IpAddr) -> Result<()> {
     match address {
         IpAddr::V4(address) => statement.raw_bind_parameter(at, address.to_bits()),

@@ -147,6 +147,9 @@ fn number_column(field: Number, end: End) -> &'static str {
     match field {
         Number::Protocol => "f.protocol",
         Number::Port => pick("f.src_port", "f.dst_port"),
+        Number::Service => {
+            "CASE 0 WHEN f.src_port THEN f.dst_port WHEN f.dst_port THEN f.src_port ELSE min(f.src_port, f.dst_port) END"
+        }
         Number::NatPort => pick("ifnull(d.nat_src_port, 0)", "ifnull(d.nat_dst_port, 0)"),
         Number::As => pick("f.src_as", "f.dst_as"),
         Number::Mask => pick("ifnull(d.src_mask, 0)", "ifnull(d.dst_mask, 0)"),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use hashbrown::HashMap;
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::flow::share::Booking;
 use crate::flow::{Counts, ObservationDomainId, Timestamp};
@@ -45,11 +45,34 @@ pub enum Key {
         port: u16,
     },
     Protocol(u8),
+    Exporter {
+        exporter: IpAddr,
+        domain: ObservationDomainId,
+    },
+    /// What came in through it, and back what went out; or one of these.
     Interface {
         exporter: IpAddr,
         domain: ObservationDomainId,
         interface: u32,
     },
+    /// What came from an autonomous system, and back what went to it; 0 is unknown.
+    As(u32),
+    Vlan(u16),
+    Dscp(u8),
+    Application(u64),
+    Pair {
+        src: IpAddr,
+        dst: IpAddr,
+    },
+    Path {
+        src: IpAddr,
+        dst: IpAddr,
+        protocol: u8,
+        /// Of the destination.
+        port: u16,
+    },
+    /// What belongs to no key.
+    Other,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +86,8 @@ pub struct Ranked {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Top {
+    /// How many keys have a row of their own.
+    pub keys: usize,
     /// Largest first; of equals in the order of their keys.
     pub rows: Vec<Ranked>,
     /// Everything in the span, what is in no row included.
@@ -73,9 +98,9 @@ pub struct Top {
     pub until: Option<Timestamp>,
 }
 
-/// Raw rows that are in no roll-up yet and are added to a ranking, at some 50 ms. When more wait, the ranking leaves
+/// Raw rows that are in no roll-up yet and are added to a ranking, at some 100 ms. When more wait, the ranking leaves
 /// them out and says so with [`Top::until`].
-const TAIL: u32 = 50_000;
+const TAIL: u32 = 100_000;
 
 /// Key to its measure, and how much of the floors of all buckets cannot be missing in it.
 type Measured = HashMap<Slot, (u64, u64)>;
@@ -90,7 +115,8 @@ pub(super) fn top(
 ) -> Result<Top> {
     let minutes = minute_after(from)..minute_after(to).max(minute_after(from));
     let tail = Tail::read(connection, dimension, &minutes)?;
-    let mut spans = spans(minutes);
+    let mut spans: Vec<Span> =
+        spans(minutes).into_iter().map(|(grain, buckets)| Span { grain, buckets, filled: Vec::new() }).collect();
     let mut keys: Measured = HashMap::new();
     let (mut all, mut floors) = (tail.total, 0_u64);
     for Span { grain, buckets, filled } in &mut spans {
@@ -113,7 +139,7 @@ pub(super) fn top(
         }
         rows.push(Ranked { key: key(connection, dimension, slot)?, pair, missing });
     }
-    Ok(Top { rows, total: all, exact: proven && tail.until.is_none(), until: tail.until })
+    Ok(Top { keys: keys.len(), rows, total: all, exact: proven && tail.until.is_none(), until: tail.until })
 }
 
 /// One key on its way into a ranking.
@@ -147,13 +173,19 @@ fn largest(keys: &Measured, floors: u64, rows: usize) -> (Vec<Measure>, bool) {
 }
 
 impl Order {
-    fn of(self, pair: &Pair) -> u64 {
+    /// The measure of a key, both directions together.
+    pub fn of(self, pair: &Pair) -> u64 {
         let sum = pair.sum();
         match self {
             Self::Bytes => sum.estimate().bytes,
             Self::Packets => sum.estimate().packets,
             Self::Flows => sum.flows,
         }
+    }
+
+    /// The column that bounds what a row lacks of the measure.
+    pub(super) const fn missed(self) -> &'static str {
+        self.columns().1
     }
 
     /// The columns whose sum is the measure, the bound of what a row lacks, and the floor of a bucket.
@@ -169,7 +201,7 @@ impl Order {
 }
 
 /// How large the largest key without a row is in each bucket that has such keys.
-fn floors_of(
+pub(super) fn floors_of(
     connection: &Connection,
     (dimension, grain, buckets): (Dimension, Grain, &Range<i64>),
     order: Order,
@@ -242,7 +274,7 @@ fn exactly(
 }
 
 /// All traffic of a span: what it is by protocol, which is little.
-fn total(connection: &Connection, grain: Grain, buckets: &Range<i64>) -> Result<Sums> {
+pub(super) fn total(connection: &Connection, grain: Grain, buckets: &Range<i64>) -> Result<Sums> {
     let mut total = Sums::default();
     for table in ["rollup", "rollup_rest"] {
         let mut query = connection.prepare_cached(&format!(
@@ -267,23 +299,13 @@ struct Tail {
 
 impl Tail {
     fn read(connection: &Connection, dimension: Dimension, minutes: &Range<i64>) -> Result<Self> {
-        let rolled: i64 = connection.query_row("SELECT rolled FROM derived", (), |row| row.get(0))?;
-        let mut runs = late_runs(connection)?;
-        runs.retain(|run| *run.end() <= rolled);
-        runs.push(rolled.saturating_add(1)..=i64::MAX);
-        let mut count = connection
-            .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM flows WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)")?;
-        let mut room = TAIL;
-        for run in &runs {
-            let rows: u32 = count.query_row(params![run.start(), run.end(), room + 1], |row| row.get(0))?;
-            let Some(left) = room.checked_sub(rows) else {
-                return Ok(Self { until: Some(RowKey(rolled).received()), ..Self::default() });
-            };
-            room = left;
+        let (rolled, runs) = tail(connection)?;
+        if !is_few(connection, &runs)? {
+            return Ok(Self { until: Some(RowKey(rolled).received()), ..Self::default() });
         }
         let mut book = Book::default();
         for run in runs {
-            stored(connection, run, usize::MAX, |_, exporter, flow| {
+            stored(connection, run.start.0..=run.end.before().0, usize::MAX, |_, exporter, flow| {
                 book.add(Booking::of(flow), exporter, flow);
                 Ok(())
             })?;
@@ -299,6 +321,29 @@ impl Tail {
     }
 }
 
+/// Up to where the roll-ups reach, and the ranges of keys that are in none yet.
+pub(super) fn tail(connection: &Connection) -> Result<(i64, Vec<Range<RowKey>>)> {
+    let rolled: i64 = connection.query_row("SELECT rolled FROM derived", (), |row| row.get(0))?;
+    let mut runs = late_runs(connection)?;
+    runs.retain(|run| *run.end() <= rolled);
+    let mut ranges: Vec<_> = runs.iter().map(|run| RowKey(*run.start())..RowKey(run.end().saturating_add(1))).collect();
+    ranges.push(RowKey(rolled.saturating_add(1))..RowKey(i64::MAX));
+    Ok((rolled, ranges))
+}
+
+/// Whether so few rows stand in some ranges that they are added to a ranking.
+pub(super) fn is_few(connection: &Connection, ranges: &[Range<RowKey>]) -> Result<bool> {
+    let mut count =
+        connection.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM flows WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)")?;
+    let mut room = TAIL;
+    for range in ranges {
+        let rows: u32 = count.query_row(params![range.start.0, range.end.before().0, room + 1], |row| row.get(0))?;
+        let Some(left) = room.checked_sub(rows) else { return Ok(false) };
+        room = left;
+    }
+    Ok(true)
+}
+
 /// Buckets of one grain.
 struct Span {
     grain: Grain,
@@ -308,17 +353,12 @@ struct Span {
 }
 
 /// Whole hours as hours, the edges as minutes.
-fn spans(minutes: Range<i64>) -> Vec<Span> {
-    let span = |grain, buckets| Span { grain, buckets, filled: Vec::new() };
+pub(super) fn spans(minutes: Range<i64>) -> Vec<(Grain, Range<i64>)> {
     let (first, end) = (-(-minutes.start).div_euclid(60), minutes.end.div_euclid(60));
     if end <= first {
-        return vec![span(Grain::Minute, minutes)];
+        return vec![(Grain::Minute, minutes)];
     }
-    vec![
-        span(Grain::Minute, minutes.start..first * 60),
-        span(Grain::Hour, first..end),
-        span(Grain::Minute, end * 60..minutes.end),
-    ]
+    vec![(Grain::Minute, minutes.start..first * 60), (Grain::Hour, first..end), (Grain::Minute, end * 60..minutes.end)]
 }
 
 /// The first minute that begins at or after a time.
@@ -327,7 +367,7 @@ const fn minute_after(time: Timestamp) -> i64 {
 }
 
 /// Reads the columns of `SUMS`, which come first.
-fn pair(row: &Row<'_>) -> Result<Pair> {
+pub(super) fn pair(row: &Row<'_>) -> Result<Pair> {
     let mut sums = [Sums::default(); 2];
     for (sums, from) in sums.iter_mut().zip([0, 5]) {
         let count = |column: usize| row.get(from + column).map(accounts::counted);
@@ -348,11 +388,18 @@ fn key(connection: &Connection, dimension: Dimension, slot: Slot) -> Result<Key>
         Dimension::Host => Key::Host(slot.low()),
         Dimension::Service => Key::Service { protocol, port },
         Dimension::Protocol => Key::Protocol(low),
-        Dimension::InInterface | Dimension::OutInterface => {
-            let mut query =
-                connection.prepare_cached("SELECT address, domain, version FROM exporters WHERE id = ?1")?;
-            let (exporter, domain, _) = query.query_row([slot.exporter()], accounts::identity)?;
-            Key::Interface { exporter, domain, interface: number }
-        }
+        Dimension::InInterface | Dimension::OutInterface => interface(connection, slot)?,
     })
+}
+
+/// The exporter and the number of an interface.
+pub(super) fn interface(connection: &Connection, slot: Slot) -> Result<Key> {
+    let mut query = connection.prepare_cached("SELECT address, domain, version FROM exporters WHERE id = ?1")?;
+    let identity = query.query_row([slot.exporter()], accounts::identity).optional()?;
+    // Roll-ups outlive the exporter whose last flow was deleted.
+    Ok(identity.map_or(Key::Other, |(exporter, domain, _)| Key::Interface {
+        exporter,
+        domain,
+        interface: slot.number(),
+    }))
 }

@@ -19,6 +19,8 @@ mod listening;
 mod metrics;
 mod program;
 mod pty;
+mod questions;
+mod schema;
 mod service;
 mod support;
 mod tidy;

@@ -188,6 +188,6 @@ impl Key for Wide {
 
 impl Hash for Slot {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.numbers().into_iter().for_each(|number| state.write_u64(number));
+        self.words().into_iter().for_each(|number| state.write_u64(number));
     }
 }

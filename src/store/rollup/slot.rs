@@ -23,7 +23,7 @@ pub(in crate::store) struct Slot {
 
 impl Slot {
     /// A conversation, and whether the flow goes from its higher address to the lower one.
-    pub(super) fn conversation(flow: &FlowRecord) -> (Self, bool) {
+    pub(in crate::store) fn conversation(flow: &FlowRecord) -> (Self, bool) {
         let key = ConversationKey::of(flow);
         let back = key.dst_ip < key.src_ip;
         let (low, high) = if back { (key.dst_ip, key.src_ip) } else { (key.src_ip, key.dst_ip) };
@@ -44,28 +44,44 @@ impl Slot {
     }
 
     /// All of it but which address is IPv6, for a hash.
-    pub(super) fn numbers(self) -> [u64; 5] {
+    pub(super) fn words(self) -> [u64; 5] {
         let ([a, b], [c, d]) = (self.a, self.b);
         [a, b, c, d, u64::from(self.c) << 32 | u64::from(self.bucket.cast_unsigned())]
     }
 
     /// The two hosts of a conversation, and one of them when it talks to itself.
-    pub(super) fn hosts(self) -> (Self, Option<Self>) {
+    pub(in crate::store) fn hosts(self) -> (Self, Option<Self>) {
         let low = Self { wide: self.wide & 1, b: [0; 2], c: 0, ..self };
         let high = Self { wide: self.wide >> 1, a: self.b, b: [0; 2], c: 0, bucket: self.bucket };
         (low, (low != high).then_some(high))
     }
 
-    pub(super) fn service(self) -> Self {
+    pub(in crate::store) fn service(self) -> Self {
         Self { wide: 0, a: [0; 2], b: [0; 2], ..self }
     }
 
-    pub(super) fn protocol(self) -> Self {
+    pub(in crate::store) fn protocol(self) -> Self {
         Self { c: self.c >> 16, ..self.service() }
     }
 
-    pub(super) fn interface(exporter: i64, interface: u32) -> Self {
+    pub(in crate::store) fn interface(exporter: i64, interface: u32) -> Self {
         Self { wide: 0, a: [0, exporter.cast_unsigned()], b: [0; 2], c: interface, bucket: 0 }
+    }
+
+    /// An address alone.
+    pub(in crate::store) fn address(address: IpAddr) -> Self {
+        Self { wide: address.is_ipv6().into(), a: bits(address), b: [0; 2], c: 0, bucket: 0 }
+    }
+
+    /// Two addresses in this order, and a number.
+    pub(in crate::store) fn path(a: IpAddr, b: IpAddr, c: u32) -> Self {
+        let wide = u8::from(a.is_ipv6()) | u8::from(b.is_ipv6()) << 1;
+        Self { wide, a: bits(a), b: bits(b), c, bucket: 0 }
+    }
+
+    /// A number of 64 bits, and one of 32.
+    pub(in crate::store) const fn numbers(large: u64, small: u32) -> Self {
+        Self { wide: 0, a: [0, large], b: [0; 2], c: small, bucket: 0 }
     }
 
     pub(in crate::store) const fn at(self, bucket: i32) -> Self {
@@ -105,6 +121,10 @@ impl Slot {
 
     pub(in crate::store) const fn exporter(self) -> i64 {
         self.a[1].cast_signed()
+    }
+
+    pub(in crate::store) const fn large(self) -> u64 {
+        self.a[1]
     }
 
     pub(in crate::store) const fn number(self) -> u32 {

@@ -17,12 +17,13 @@ use crate::store::{Error, RowKey};
 
 const ALWAYS: (Timestamp, Timestamp) = (Timestamp(0), Timestamp(NOW.0 * 2));
 
-fn open(place: &Place, rollups: Limits) -> Writer {
+pub(in crate::store) fn open(place: &Place, rollups: Limits) -> Writer {
     Writer::open(&place.path, Options { rollups, ..Options::default() }).unwrap()
 }
 
 /// Limits that write often: every flush, and in between.
-const OFTEN: Limits = Limits { slots: 20, flows: 15, interval_ms: 0, minute_rows: 1_000, hour_rows: 1_000 };
+pub(in crate::store) const OFTEN: Limits =
+    Limits { slots: 20, flows: 15, interval_ms: 0, minute_rows: 1_000, hour_rows: 1_000 };
 
 fn top(place: &Place, dimension: Dimension, span: (Timestamp, Timestamp), rows: usize) -> Top {
     History::open(&place.path).unwrap().top(dimension, Order::Bytes, span, rows).unwrap()
@@ -298,7 +299,7 @@ fn host() -> impl Strategy<Value = IpAddr> {
 }
 
 /// Flows that are received in some minutes around now and of which some are late.
-fn any_flow() -> impl Strategy<Value = FlowRecord> {
+pub(in crate::store) fn any_flow() -> impl Strategy<Value = FlowRecord> {
     let key = (host(), host(), 0..4_u16, 0..4_u16, prop::sample::select(vec![1_u8, 6, 17]));
     let times = (
         -200_000..200_000_i64,

@@ -16,6 +16,7 @@ const NUMBERS: &[(&str, Number, End)] = &[
     ("proto", Number::Protocol, End::Src),
     ("port", Number::Port, End::Src),
     ("dst port", Number::Port, End::Dst),
+    ("service", Number::Service, End::Src),
     ("nport", Number::NatPort, End::Dst),
     ("as", Number::As, End::Src),
     ("src mask", Number::Mask, End::Src),
