@@ -323,7 +323,7 @@ impl Cli {
                 Source::Demo(Listen { addresses: vec![loopback], allowed: Vec::new(), buffer })
             }
             Some(Command::Replay(args)) => Source::Replay { files: args.files.clone(), speed: args.speed.factor() },
-            _ if self.collect.enabled && self.command.is_none() => Source::Live(listen),
+            _ if self.collect.enabled => Source::Live(listen),
             // Questions about what is stored receive nothing; `run` answers them without any of this.
             _ => Source::Stored,
         };

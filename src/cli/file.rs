@@ -30,7 +30,12 @@ pub const KEYS: &[&str] = &[
     "metrics",
     "log",
     "color",
+    "theme",
     "ascii",
+    "no-dns",
+    "dns-server",
+    "names",
+    "mmdb",
 ];
 
 /// That of the service.

@@ -1,16 +1,21 @@
 //! The window thread: books every flow, and once a second puts together what the screen shows.
 
 mod looking;
+mod past;
+mod seen;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, select};
 use tokio::sync::watch;
 
 use crate::collector::stats::Health;
 use crate::flow::Timestamp;
 use crate::run::live::looking::Looking;
+use crate::run::live::past::Past;
+use crate::run::live::seen::Seen;
 use crate::run::now;
 use crate::run::pipeline::Message;
 use crate::store::writer::WriterStats;
@@ -23,6 +28,7 @@ const SHORTEST: Duration = Duration::from_millis(250);
 /// State of the window thread.
 pub(super) struct Live {
     looking: Looking,
+    seen: Option<Seen>,
     /// Everything as it was when time was made to stand still.
     frozen: Option<Box<(Looking, Timestamp)>>,
     wish: Arc<Wish>,
@@ -46,9 +52,11 @@ impl Live {
         notice: Option<String>,
         (wish, atlas): (Wish, Atlas),
         storage: watch::Receiver<Option<WriterStats>>,
+        database: Option<PathBuf>,
     ) -> Self {
         Self {
-            looking: Looking::new(atlas),
+            looking: Looking::new(atlas, Past::new(database.clone())),
+            seen: Seen::new(database),
             frozen: None,
             wish: Arc::new(wish),
             now: Timestamp::default(),
@@ -69,8 +77,15 @@ impl Live {
         messages: &Receiver<Message>,
         feed: &watch::Sender<Feed>,
     ) -> (Vec<Arc<Snapshot>>, Arc<Health>) {
-        while let Ok(message) = messages.recv() {
-            if self.take(message) {
+        loop {
+            let is_news = select! {
+                recv(messages) -> message => match message {
+                    Ok(message) => self.take(message),
+                    Err(_) => break,
+                },
+                recv(self.looking.pieces()) -> piece => piece.is_ok_and(|piece| self.remember(&piece)),
+            };
+            if is_news {
                 self.refresh();
                 // Nobody may be looking.
                 let _ = feed.send(self.feed());
@@ -111,7 +126,7 @@ impl Live {
     fn grant(&mut self, wish: Arc<Wish>) -> bool {
         let can_wait = wish.keeps_only(&self.wish);
         match (&self.frozen, wish.is_frozen) {
-            (None, true) => self.frozen = Some(Box::new((self.looking.clone(), self.now))),
+            (None, true) => self.frozen = Some(Box::new((self.looking.fork(), self.now))),
             (Some(_), false) => self.frozen = None,
             _ => {}
         }
@@ -121,6 +136,14 @@ impl Live {
         }
         self.wish = wish;
         !can_wait
+    }
+
+    /// Takes in what was read of the past; true when that is all.
+    fn remember(&mut self, piece: &past::Piece) -> bool {
+        if let Some(frozen) = &mut self.frozen {
+            frozen.0.remember(piece);
+        }
+        self.looking.remember(piece) && piece.is_last
     }
 
     fn refresh(&mut self) {
@@ -133,6 +156,9 @@ impl Live {
                 self.answer = frozen.0.look(&self.wish, at);
             }
             None => self.answer = self.looking.look(&self.wish, now),
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.mark(&mut self.answer.views, now);
         }
         self.shown = Some(Instant::now());
     }
@@ -192,7 +218,7 @@ mod tests {
     #[test]
     fn the_screen_and_the_storage_never_wait_for_each_other() {
         let (stats, seen) = watch::channel(None);
-        let live = Live::new(Source::Demo, None, Default::default(), seen);
+        let live = Live::new(Source::Demo, None, Default::default(), seen, None);
         let (done, ended) = mpsc::channel();
         let writer_done = done.clone();
         thread::spawn(move || {

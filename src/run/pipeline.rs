@@ -37,7 +37,7 @@ use crate::run::{intake, keep, now, replay, stored};
 use crate::store::templates::Stored;
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source as Shown, Wish};
-use crate::window::{Atlas, Dimension, Snapshot, Span, View};
+use crate::window::{Atlas, Dimension, Snapshot, Span, Until, View};
 
 /// What flows from a source to the threads.
 #[derive(Debug)]
@@ -155,7 +155,8 @@ impl Pipeline {
         let (json_outlet, json) = json.unzip();
         let shows = matches!(config.output, Output::Screen { .. } | Output::Table { .. });
         let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, shows, patient };
-        let live = Live::new(source.shown(), source.notice(), (wish(config), atlas), storage_stats);
+        let live =
+            Live::new(source.shown(), source.notice(), (wish(config), atlas), storage_stats, vital.database.clone());
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
         let (sign, ended) = oneshot::channel();
@@ -296,7 +297,9 @@ fn wish(config: &Config) -> Wish {
         Output::Table { seconds: None, .. } => Span::Hour,
         Output::Screen { .. } | Output::Log | Output::Json => Span::default(),
     };
-    let conversations = View::from(span);
+    // A table is of everything that was received, settled or not.
+    let until = if matches!(config.output, Output::Table { .. }) { Until::Now } else { Until::Settled };
+    let conversations = View { until, ..View::from(span) };
     let protocols = View { dimension: Dimension::Protocol, ..conversations.clone() };
     Wish { views: vec![conversations, protocols], ..Wish::default() }
 }

@@ -24,6 +24,7 @@ fn tests_lane(test: &Test) -> bool {
         Test::Number { field, .. } => matches!(
             field,
             Number::Protocol
+                | Number::Service
                 | Number::As
                 | Number::Interface
                 | Number::Vlan

@@ -210,7 +210,8 @@ impl Lanes {
     /// Where a record goes. It holds until time passes, which may take away what nobody has.
     pub(super) fn place(&mut self, key: LaneKey, sense: Sense, flow: &FlowRecord) -> Place {
         let way = self.ways.of(&self.hasher, flow, self.limit);
-        Place { key, sense, way, hash: self.hasher.hash_one((&key, way)) }
+        let hash = way.map_or(0, |way| self.hasher.hash_one((&key, way)));
+        Place { key, sense, way, hash }
     }
 
     /// The lane of a record, made if need be.

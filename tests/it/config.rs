@@ -119,7 +119,7 @@ fn what_cannot_be_used_is_told_with_its_line() {
     told("\"a\\u001b[31m\" = 1", "unknown key `a\\u{1b}[31m`");
     told("# why\nport = 70000", ":2: `port`: 70000 is not in 0..=65535");
     told("retention = '1s'", ":1: `retention`: must be at least 1m, or `forever`");
-    told("color = 'blue'", ":1: `color`: must be one of auto, always, never");
+    told("color = 'blue'", ":1: `color`: must be one of auto, always, 16, 256, truecolor, never");
     told("port = [1, 2]", ":1: `port` takes one value, not a list");
     told("ascii = 'yes'", ":1: `ascii` is true or false");
     told("port = 2055.5", ":1: `port` cannot be a float; write it in quotes");

@@ -57,27 +57,6 @@ fn the_shell_of_the_pages_is_shell() {
     }
 }
 
-/// Every table and view has its place on the page, and the queries of the page are answered.
-#[test]
-fn the_page_on_the_database_names_all_that_is_in_it() {
-    let page = page("docs/schema.md");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("flows.db");
-    let capture = fixture("softflowd-v9");
-    assert!(run(&["replay", capture.to_str().unwrap(), "--no-ui", "--db", path.to_str().unwrap()]).status.success());
-    let database = Connection::open(&path).unwrap();
-    let mut names = database.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')").unwrap();
-    let names: Vec<String> = names.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
-    assert!(10 < names.len() && missing.is_empty(), "the page lacks {missing:?}");
-    let queries: Vec<_> = page.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(queries.len(), 3);
-    for query in queries {
-        let mut statement = database.prepare(query).unwrap_or_else(|error| panic!("{query}: {error}"));
-        statement.query(()).unwrap().next().unwrap();
-    }
-}
-
 /// The backup of the page is made while a collector writes, checked, and taken over by another one.
 #[test]
 fn the_backup_of_the_page_is_whole_and_can_be_restored() {

@@ -333,7 +333,7 @@ fn once_prints_one_table_and_ends() {
     let output = run(&["demo", "--once", "2", "--log", "error"]);
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(stdout.contains("conversations\n\nsource "), "{stdout}");
+    assert!(stdout.contains("conversations\n\ninside "), "{stdout}");
     assert!(stdout.contains("https") && stdout.contains("lost 0"), "{stdout}");
     assert!(!stdout.contains('\x1b'));
 }

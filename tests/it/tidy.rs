@@ -32,7 +32,7 @@ const ORDER: &[&str] = &[
 /// Where a crate may be used: a file's path below `src`, or its beginning.
 const CRATES: &[(&str, &[&str])] = &[
     ("anyhow", &["config", "cli", "run"]),
-    ("bytes", &["run/http"]),
+    ("bytes", &["run/http", "report/columnar"]),
     ("clap", &["cli", "main", "run/manual"]),
     ("clap_complete", &["cli", "run/manual"]),
     ("clap_mangen", &["run/manual"]),

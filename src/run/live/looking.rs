@@ -1,13 +1,16 @@
 //! What there is to look at: the window of everything, a second one for what it cannot answer, and the last records.
 //!
 //! A filter that lanes do not decide, and the time of arrival, want a window of their own. It takes in matching records
-//! alone, from when it was asked for.
+//! alone, from when it was asked for; what was before is read back from the database (`past`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crossbeam_channel::Receiver;
+
 use crate::filter::Filter;
 use crate::flow::{FlowRecord, Timestamp};
+use crate::run::live::past::{Past, Piece};
 use crate::tui::app::{Feed, Wish};
 use crate::window::{Atlas, Clock, Limits, Snapshot, View, Window, decides};
 
@@ -19,11 +22,14 @@ const TAIL: usize = 5_000;
 pub(super) struct Looking {
     window: Window,
     narrow: Option<Narrow>,
+    past: Past,
     atlas: Atlas,
     /// Batches as they came, the last one the newest.
     tail: VecDeque<Arc<[FlowRecord]>>,
     /// Records in them.
     held: usize,
+    /// When the newest record was received.
+    last: Timestamp,
 }
 
 /// A window for one question.
@@ -33,13 +39,16 @@ struct Narrow {
     clock: Clock,
     window: Window,
     /// When it began; everything from then on is in it.
-    since: Option<Timestamp>,
+    since: Timestamp,
+    /// Who reads what was before, until all of it is in.
+    question: Option<u64>,
+    is_whole: bool,
 }
 
 impl Looking {
-    pub(super) fn new(atlas: Atlas) -> Self {
+    pub(super) fn new(atlas: Atlas, past: Past) -> Self {
         let window = Window::new(Limits::default()).with_atlas(atlas.clone());
-        Self { window, narrow: None, atlas, tail: VecDeque::new(), held: 0 }
+        Self { window, narrow: None, past, atlas, tail: VecDeque::new(), held: 0, last: Timestamp::default() }
     }
 
     pub(super) fn record(&mut self, flows: Arc<[FlowRecord]>) {
@@ -47,6 +56,7 @@ impl Looking {
         if let Some(narrow) = &mut self.narrow {
             flows.iter().filter(|flow| narrow.filter.matches(flow)).for_each(|flow| narrow.window.record(flow));
         }
+        self.last = flows.iter().map(|flow| flow.received).fold(self.last, Timestamp::max);
         self.held += flows.len();
         self.tail.push_back(flows);
         while let Some(oldest) = self.tail.front().map(|batch| batch.len())
@@ -57,7 +67,8 @@ impl Looking {
         }
     }
 
-    /// Has the second window that a wish wants, from the last records on.
+    /// Has the second window that a wish wants, from the last records on. What was before is
+    /// looked up.
     pub(super) fn prepare(&mut self, wish: &Wish) {
         let filter = if decides(&wish.filter) { Filter::all() } else { wish.filter.clone() };
         if filter.is_all() && wish.clock == Clock::Flow {
@@ -68,20 +79,39 @@ impl Looking {
             return;
         }
         let mut window = Window::new(Limits::default()).with_atlas(self.atlas.clone()).with_clock(wish.clock);
-        let mut since = None;
-        for flow in self.tail.iter().flat_map(|batch| batch.iter()) {
-            since = since.or(Some(flow.received));
-            if filter.matches(flow) {
-                window.record(flow);
-            }
+        // Of the first millisecond some may have left the tail.
+        let tail = || self.tail.iter().flat_map(|batch| batch.iter());
+        let since = tail().next().map_or(self.last, |flow| flow.received).plus(1);
+        for flow in tail().filter(|flow| since <= flow.received && filter.matches(flow)) {
+            window.record(flow);
         }
-        self.narrow = Some(Narrow { filter, clock: wish.clock, window, since });
+        let question = self.past.ask(filter.clone(), since);
+        self.narrow = Some(Narrow { filter, clock: wish.clock, window, since, question, is_whole: false });
+    }
+
+    /// A copy that goes its own way from here.
+    pub(super) fn fork(&self) -> Self {
+        Self { past: self.past.fork(), ..self.clone() }
+    }
+
+    /// What is read of the past, for whoever asked.
+    pub(super) const fn pieces(&self) -> &Receiver<Piece> {
+        &self.past.pieces
+    }
+
+    /// Takes in a piece of the past; false when it is of another question.
+    pub(super) fn remember(&mut self, piece: &Piece) -> bool {
+        let is_asked = |narrow: &&mut Narrow| narrow.question == Some(piece.question);
+        let Some(narrow) = self.narrow.as_mut().filter(is_asked) else { return false };
+        narrow.window.record_all(&piece.flows);
+        narrow.is_whole |= piece.is_last;
+        true
     }
 
     /// Everything that a wish asks of the flows, at a moment that is not before the last record.
     pub(super) fn look(&mut self, wish: &Arc<Wish>, now: Timestamp) -> Feed {
         let filter = if decides(&wish.filter) { wish.filter.clone() } else { Filter::all() };
-        let past = self.narrow.as_ref().and_then(|narrow| narrow.since);
+        let past = self.narrow.as_ref().filter(|narrow| !narrow.is_whole).map(|narrow| narrow.since);
         let window = self.narrow.as_mut().map_or(&mut self.window, |narrow| &mut narrow.window);
         let views = wish.views.iter().map(|view| snapshot(window, view, &filter, now)).collect();
         // How late exporters report is learned from all records.
