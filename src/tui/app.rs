@@ -37,6 +37,7 @@ use crate::window::{Clock, Dimension, Key as RowKey, Row, Snapshot, Sort, Span};
 
 /// What happens to the screen.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and none is kept")]
 pub enum Event {
     Key(Key),
     /// Text that came in one piece.

@@ -24,56 +24,23 @@ const SKEW_MS: i64 = 5_000;
 /// Seconds of lag from which on a shorter timeout would help.
 const LAG_S: i64 = 300;
 
+impl Finding {
+    fn alarm(what: String, why: &'static str, mend: Option<&str>) -> Self {
+        Self { is_alarm: true, what, why, mend: mend.map(str::to_owned) }
+    }
+
+    fn note(what: String, why: &'static str, mend: Option<&str>) -> Self {
+        Self { is_alarm: false, ..Self::alarm(what, why, mend) }
+    }
+}
+
 /// What there is to say about an exporter.
 pub fn of_exporter(stats: &ExporterStats, lag_s: Option<i64>, now: Timestamp) -> Vec<Finding> {
-    let alarm =
-        |what: String, why, mend: Option<&str>| Finding { is_alarm: true, what, why, mend: mend.map(str::to_owned) };
-    let note = |what: String, why, mend: Option<&str>| Finding { is_alarm: false, ..alarm(what, why, mend) };
-    let mut found = Vec::new();
-    if stats.lost != 0 {
-        let all = stats.lost.saturating_add(stats.records.max(stats.datagrams));
-        found.push(alarm(
-            format!("lost: {} never came, {} of all", exact(stats.lost), percent(stats.lost, all, 2)),
-            "its sequence numbers jump, and this kernel dropped nothing of it: the path or the exporter loses datagrams",
-            Some("at the exporter: ip -s link (drops), and a lower export burst; on the path: mtr -u"),
-        ));
-    }
-    if stats.malformed != 0 {
-        found.push(alarm(
-            format!("malformed: {} datagrams with a broken length", exact(stats.malformed)),
-            "cut on the way, or an exporter that counts wrongly; they are kept aside",
-            Some("flowglass replay on the quarantined capture"),
-        ));
-    }
-    if stats.expired != 0 {
-        found.push(alarm(
-            format!("never decoded: {} sets", exact(stats.expired)),
-            "their templates did not come in time",
-            Some("at the exporter: a shorter template refresh (every minute, or every 20 datagrams)"),
-        ));
-    }
-    if stats.waiting != 0 {
-        found.push(note(
-            format!("waiting: {} sets for a template", exact(stats.waiting)),
-            "normal after a restart; they are decoded when it comes",
-            None,
-        ));
-    }
-    if let Some(dropped) = stats.said.not_sent_flows.filter(|dropped| *dropped != 0) {
-        found.push(alarm(
-            format!("dropped by the exporter itself: {} flows, by its own account", exact(dropped)),
-            "it had no room for them, or could not send",
-            Some("at the exporter: a larger flow cache, or sampling"),
-        ));
-    }
-    if stats.sampler_drops != 0 {
-        let what = format!("dropped by the agent: {} samples, by its own account", exact(stats.sampler_drops));
-        found.push(alarm(what, "it took more samples than it may send", Some("at the agent: a higher sampling rate")));
-    }
+    let mut found = losses(stats);
     let skew = stats.clock_skew_ms;
     if SKEW_MS < skew.abs() && stats.version != Version::Sflow {
         let way = if 0 < skew { "ahead" } else { "behind" };
-        found.push(alarm(
+        found.push(Finding::alarm(
             format!("clock: {} {way}", duration(skew.abs())),
             "times of its flows are wrong by as much; beyond a day they are booked at arrival",
             Some("at the exporter: chronyc makestep, or set its NTP servers"),
@@ -81,21 +48,21 @@ pub fn of_exporter(stats: &ExporterStats, lag_s: Option<i64>, now: Timestamp) ->
     }
     let silent = now.since(stats.last_seen);
     if SILENT_MS < silent {
-        found.push(alarm(
+        found.push(Finding::alarm(
             format!("silent for {}", duration(silent)),
             "it is down, or its datagrams do not arrive",
             Some("tcpdump -ni any host EXPORTER and udp"),
         ));
     }
     if let Some(lag) = lag_s.filter(|lag| LAG_S < *lag) {
-        found.push(note(
+        found.push(Finding::note(
             format!("late: it reports after up to {}", duration(lag * 1000)),
             "long flows come in lumps, once each active timeout",
             Some("at the exporter: an active timeout of 60 s"),
         ));
     }
     if stats.sampling.source == SamplingSource::Operator {
-        found.push(note(
+        found.push(Finding::note(
             format!("sampling: 1 of {}, by the operator", stats.sampling.rate),
             "the exporter does not say it; estimates are as good as that number",
             None,
@@ -103,7 +70,57 @@ pub fn of_exporter(stats: &ExporterStats, lag_s: Option<i64>, now: Timestamp) ->
     }
     if stats.redefined != 0 {
         let what = format!("templates: {} came again with other fields", exact(stats.redefined));
-        found.push(note(what, "it was set up anew, or two exporters share one address and domain", None));
+        found.push(Finding::note(what, "it was set up anew, or two exporters share one address and domain", None));
+    }
+    found
+}
+
+/// What did not come, or could not be read.
+fn losses(stats: &ExporterStats) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if stats.lost != 0 {
+        let all = stats.lost.saturating_add(stats.records.max(stats.datagrams));
+        found.push(Finding::alarm(
+            format!("lost: {} never came, {} of all", exact(stats.lost), percent(stats.lost, all, 2)),
+            "its sequence numbers jump, and this kernel dropped nothing of it: the path or the exporter loses datagrams",
+            Some("at the exporter: ip -s link (drops), and a lower export burst; on the path: mtr -u"),
+        ));
+    }
+    if stats.malformed != 0 {
+        found.push(Finding::alarm(
+            format!("malformed: {} datagrams with a broken length", exact(stats.malformed)),
+            "cut on the way, or an exporter that counts wrongly; they are kept aside",
+            Some("flowglass replay on the quarantined capture"),
+        ));
+    }
+    if stats.expired != 0 {
+        found.push(Finding::alarm(
+            format!("never decoded: {} sets", exact(stats.expired)),
+            "their templates did not come in time",
+            Some("at the exporter: a shorter template refresh (every minute, or every 20 datagrams)"),
+        ));
+    }
+    if stats.waiting != 0 {
+        found.push(Finding::note(
+            format!("waiting: {} sets for a template", exact(stats.waiting)),
+            "normal after a restart; they are decoded when it comes",
+            None,
+        ));
+    }
+    if let Some(dropped) = stats.said.not_sent_flows.filter(|dropped| *dropped != 0) {
+        found.push(Finding::alarm(
+            format!("dropped by the exporter itself: {} flows, by its own account", exact(dropped)),
+            "it had no room for them, or could not send",
+            Some("at the exporter: a larger flow cache, or sampling"),
+        ));
+    }
+    if stats.sampler_drops != 0 {
+        let what = format!("dropped by the agent: {} samples, by its own account", exact(stats.sampler_drops));
+        found.push(Finding::alarm(
+            what,
+            "it took more samples than it may send",
+            Some("at the agent: a higher sampling rate"),
+        ));
     }
     found
 }

@@ -184,10 +184,15 @@ fn a_first_time_user_finds_who_uploads_most_and_copies_a_filter_for_it() {
     let help = session.press_for("?", "overview: how much, since when, who");
     assert!(help.contains("sort by rate, down, up"), "{help}");
     session.press_for("/", "Help: _");
-    let help = session.press_for("tcpdump", "after `y`: as a filter for tcpdump");
-    assert!(!help.contains("overview"), "{help}");
-    session.press("\r\x1b\x1b");
-    session.wait_for("Conversations by rate");
+    session.press("tcpdump");
+    let found = |screen: &vt100::Screen| {
+        let text = screen.contents();
+        text.contains("after `y`: as a filter for tcpdump") && !text.contains("overview")
+    };
+    session.wait_until(found, "what the help has of tcpdump");
+    session.press_for("\r", "Help: tcpdump ");
+    session.press_for("\x1b", "overview");
+    session.press_for("\x1b", "Conversations by rate");
     session.press_for("s", "Conversations by down");
     session.press_for("s", "Conversations by up");
     // The figures stand still, and hosts are addresses, as tcpdump wants them.
@@ -276,6 +281,7 @@ fn rows_lead_to_flows_and_back_in_every_view() {
     session.resize((80, 24));
     session.wait_for("? help");
     session.press("\x1b");
+    session.wait_until(|screen| !screen.contents().contains("against the hour"), "the rows without the card");
     session.press_for("5", "What is wrong, why, and what mends it");
     session.press_for("6", "Flows by arrival");
     session.press("q");
@@ -382,7 +388,7 @@ fn a_terminal_that_goes_away_ends_the_program() {
 #[test]
 fn the_screen_follows_the_size_of_the_terminal() {
     let session = Session::demo((120, 40));
-    session.wait_for("Protocols");
+    session.wait_for("Services ──");
     for (columns, rows) in [(40, 10), (20, 5), (80, 24)] {
         session.resize((columns, rows));
         session.wait_until(|screen| screen.contents().contains("b/s"), "a rate");

@@ -142,7 +142,12 @@ fn of_ranking(dimension: Dimension, width: usize) -> Vec<Column> {
         Dimension::Application => "application",
     };
     let rate = if ROOMY <= width { 9 } else { 6 };
-    let narrow = if width < NARROW { 12 } else { 15 };
+    let narrow = match width {
+        ..NARROW => 12,
+        NARROW..ROOMY => 15,
+        // A name is worth more than one more figure.
+        _ => 22,
+    };
     vec![
         text(name, narrow, 39, 0),
         text("outside", narrow, 39, 0),

@@ -197,7 +197,7 @@ impl App {
             self.hint = Some("rows have badges in the views 1 to 4");
             return;
         };
-        let has = |at: &usize| self.table.row(*at).is_some_and(|row| is_remarkable(row));
+        let has = |at: &usize| self.table.row(*at).is_some_and(is_remarkable);
         let at = self.selected().and_then(|key| self.table.position(key));
         let length = self.table.len();
         let found = match turn {

@@ -100,7 +100,7 @@ pub(super) fn lately(snapshot: &Snapshot) -> Lately {
         let ways = point.ways();
         Lately { down: ways.down, up: ways.up, sum: point.sum(), seconds: point.seconds }
     };
-    point.map_or(Lately { seconds: 1, ..Lately::default() }, of)
+    point.map_or_else(|| Lately { seconds: 1, ..Lately::default() }, of)
 }
 
 /// One part per place where something was lost, or the good news.
