@@ -9,6 +9,7 @@ pub mod app;
 pub mod copy;
 pub mod edit;
 pub mod filter_line;
+pub mod findings;
 pub mod keys;
 pub mod labels;
 pub mod list;

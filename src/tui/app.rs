@@ -1,28 +1,43 @@
 //! The screen's state: what is shown, sorted, selected and frozen, and how each event changes it.
 //!
-//! It draws nothing and reads neither a clock nor a terminal: events come in, a [`Request`] to the loop goes out. What it
-//! shows comes as a [`Feed`] from whoever collects, replays or reads the database, and is never written to.
+//! It draws nothing and reads neither a clock nor a terminal: events come in, a [`Request`] to the loop goes out, and
+//! [`App::wish`] says what the next [`Feed`] shall bring. A feed comes from whoever collects, replays or reads the
+//! database, and is never written to.
 
+mod act;
+mod card;
+pub mod columns;
+mod copying;
 mod feed;
+mod flows;
+mod hands;
+mod look;
+mod memory;
+mod place;
+pub mod table;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::flow::Timestamp;
+use crate::flow::{FlowRecord, Timestamp};
 use crate::names::Names;
+pub use crate::tui::app::card::Card;
+use crate::tui::app::columns::{Chosen, Kind};
+pub use crate::tui::app::copying::Copied;
 pub use crate::tui::app::feed::{Feed, Source, StorageView, Wish};
-use crate::tui::copy::{self, Between, Figures, Selection};
+pub use crate::tui::app::flows::FlowSort;
+pub use crate::tui::app::place::{Place, Step, Tab, Way};
+use crate::tui::app::table::Table;
 use crate::tui::edit::Line;
 use crate::tui::filter_line::FilterLine;
-use crate::tui::keys::{Action, Context, Form, Key, Keys, Motion, Turn};
+use crate::tui::keys::{Context, Key, Keys, Motion, Turn};
 use crate::tui::labels::Labels;
-use crate::tui::list::{self, List};
-use crate::tui::remembered::Remembered;
+use crate::tui::list::List;
 use crate::tui::units::Units;
-use crate::window::{Dimension, Key as RowKey, Row, Snapshot, Span, View};
+use crate::window::{Clock, Dimension, Key as RowKey, Row, Snapshot, Sort, Span};
 
 /// What happens to the screen.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and none is kept")]
 pub enum Event {
     Key(Key),
     /// Text that came in one piece.
@@ -34,11 +49,18 @@ pub enum Event {
     /// How many frames a second the line carries, when it is a slow one.
     Pace(Option<String>),
     Feed(Feed),
-    /// So many rows of the table fit now, and so many lines of the help do not.
-    Room {
-        rows: usize,
-        help_hidden: usize,
-    },
+    Room(Room),
+}
+
+/// What the picture has room for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Rows of the table.
+    pub rows: usize,
+    /// Columns of the table that are in sight.
+    pub columns: Vec<usize>,
+    /// Lines of what lies on top that do not fit.
+    pub hidden: usize,
 }
 
 /// What the loop must do after an event.
@@ -67,6 +89,10 @@ pub enum Screen {
     Filter,
     /// The menu of the copy key, or what was copied.
     Copy,
+    /// What explains one thing.
+    Card,
+    /// The choice of columns.
+    Columns,
 }
 
 /// The page of keys and words, and what of it is searched for.
@@ -74,58 +100,10 @@ pub enum Screen {
 struct Help {
     search: Line,
     is_searching: bool,
-    offset: usize,
-    /// The furthest that it can be scrolled.
-    hidden: usize,
-}
-
-/// What was copied, or why it could not be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
-    pub form: Form,
-    pub text: Result<String, &'static str>,
 }
 
 /// Octets of what is searched for in the help.
 const SEARCH: usize = 64;
-
-/// What rows are sorted by, the largest first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Sort {
-    #[default]
-    Bytes,
-    Packets,
-    Flows,
-}
-
-impl Sort {
-    const ALL: [Self; 3] = [Self::Bytes, Self::Packets, Self::Flows];
-
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Bytes => "bytes",
-            Self::Packets => "packets",
-            Self::Flows => "flows",
-        }
-    }
-
-    const fn measure(self, row: &Row) -> u64 {
-        let tally = row.ways.sum();
-        match self {
-            Self::Bytes => tally.counts.bytes,
-            Self::Packets => tally.counts.packets,
-            Self::Flows => tally.flows,
-        }
-    }
-
-    fn turned(self, turn: Turn) -> Self {
-        let step = match turn {
-            Turn::Next => 1,
-            Turn::Previous => Self::ALL.len() - 1,
-        };
-        Self::ALL[(self as usize + step) % Self::ALL.len()]
-    }
-}
 
 /// How much there is to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,28 +115,48 @@ pub enum Stage {
     Flows,
 }
 
-/// Figures that stay while collecting goes on.
-#[derive(Debug, Clone)]
-struct Frozen {
-    snapshot: Arc<Snapshot>,
-    protocols: Arc<Snapshot>,
-    since: Timestamp,
+/// How figures are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counting {
+    /// As sampling makes of them, not as reported.
+    pub estimated: bool,
+    /// What was reported twice counts once.
+    pub once: bool,
+    pub clock: Clock,
+}
+
+impl Default for Counting {
+    fn default() -> Self {
+        Self { estimated: true, once: true, clock: Clock::Flow }
+    }
 }
 
 /// The state of the screen.
 #[derive(Debug, Default)]
 pub struct App {
     feed: Feed,
-    frozen: Option<Frozen>,
+    is_frozen: bool,
+    way: Way,
     screen: Screen,
     sort: Sort,
+    flow_sort: FlowSort,
     units: Units,
     span: Span,
-    /// The conversations shown, in their order; a copy, since a snapshot is sorted by bytes and never changes.
-    rows: Vec<Row>,
-    /// Their keys, in the same order.
-    row_keys: Vec<RowKey>,
+    counting: Counting,
+    pins: Vec<RowKey>,
+    table: Table,
     list: List<RowKey>,
+    flows: Vec<FlowRecord>,
+    flow_list: List<FlowRecord>,
+    columns: Chosen,
+    /// The column in which the cursor stands.
+    cell: Option<usize>,
+    room: Room,
+    /// Rows that are asked for.
+    wanted_rows: usize,
+    card: Option<Card>,
+    /// How far what lies on top is scrolled, or which of its lines is chosen.
+    offset: usize,
     help: Help,
     /// An answer to a key that could do nothing.
     hint: Option<&'static str>,
@@ -174,7 +172,7 @@ pub struct App {
 
 impl App {
     pub fn new(span: Span, units: Units) -> Self {
-        Self { span, units, ..Self::default() }
+        Self { span, units, wanted_rows: look::FEW, ..Self::default() }
     }
 
     /// The same with other keys and names.
@@ -204,16 +202,16 @@ impl App {
                 is_new.then_some(Request::Redraw)
             }
             Event::Feed(feed) => {
-                self.feed = feed;
-                if self.frozen.is_none() {
-                    self.arrange();
-                }
+                self.receive(feed);
                 Some(Request::Redraw)
             }
-            Event::Room { rows, help_hidden } => {
-                self.list.make_room(rows, &self.row_keys);
-                self.help.hidden = help_hidden;
-                self.help.offset = self.help.offset.min(help_hidden);
+            Event::Room(room) => {
+                self.list.make_room(room.rows, self.table.keys());
+                self.flow_list.make_room(room.rows, &self.flows);
+                if matches!(self.screen, Screen::Help | Screen::Card) {
+                    self.offset = self.offset.min(room.hidden);
+                }
+                self.room = room;
                 None
             }
         }
@@ -227,6 +225,8 @@ impl App {
             Screen::Help => Context::Help,
             Screen::Filter => Context::Line,
             Screen::Copy => Context::Menu,
+            Screen::Card => Context::Card,
+            Screen::Columns => Context::Columns,
         }
     }
 
@@ -234,47 +234,107 @@ impl App {
         &self.feed
     }
 
-    /// The figures shown: the frozen ones, or the latest.
+    /// What the rows are from: the header and the graph are of the same.
     pub fn snapshot(&self) -> &Snapshot {
-        self.frozen.as_ref().map_or(self.feed.shown(0), |frozen| &frozen.snapshot)
+        self.table.snapshot()
     }
 
-    /// The same by protocol.
-    pub fn protocols(&self) -> &Snapshot {
-        self.frozen.as_ref().map_or(self.feed.shown(1), |frozen| &frozen.protocols)
+    /// The services of what is shown.
+    pub fn services(&self) -> Option<&Snapshot> {
+        self.feed.answer(&self.services_view()).map(|snapshot| &**snapshot)
     }
 
+    /// The moment at which figures stand still.
     pub fn frozen_since(&self) -> Option<Timestamp> {
-        self.frozen.as_ref().map(|frozen| frozen.since)
+        self.is_frozen.then(|| self.snapshot().at)
     }
 
     pub const fn screen(&self) -> Screen {
         self.screen
     }
 
+    pub const fn way(&self) -> &Way {
+        &self.way
+    }
+
+    pub const fn place(&self) -> Place {
+        self.way.place()
+    }
+
     pub const fn sort(&self) -> Sort {
         self.sort
+    }
+
+    pub const fn flow_sort(&self) -> FlowSort {
+        self.flow_sort
     }
 
     pub const fn units(&self) -> Units {
         self.units
     }
 
+    pub const fn span(&self) -> Span {
+        self.span
+    }
+
+    pub const fn counting(&self) -> Counting {
+        self.counting
+    }
+
     /// All rows in their order, of which [`App::offset`] is the first one shown.
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
+    pub const fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The flows of the tail in their order.
+    pub fn flows(&self) -> &[FlowRecord] {
+        &self.flows
+    }
+
+    /// What the table is of.
+    pub const fn kind(&self) -> Kind {
+        match self.place() {
+            Place { tab: Tab::Flows, .. } => Kind::Flows,
+            Place { tab: Tab::Exporters, dimension: Dimension::Exporter } => Kind::Exporters,
+            Place { dimension, .. } => Kind::Ranking(dimension),
+        }
     }
 
     pub const fn offset(&self) -> usize {
-        self.list.offset()
+        match self.kind() {
+            Kind::Flows => self.flow_list.offset(),
+            Kind::Ranking(_) | Kind::Exporters => self.list.offset(),
+        }
     }
 
     pub const fn selected(&self) -> Option<RowKey> {
         self.list.selected()
     }
 
-    pub const fn help_offset(&self) -> usize {
-        self.help.offset
+    pub const fn selected_flow(&self) -> Option<FlowRecord> {
+        self.flow_list.selected()
+    }
+
+    pub fn selected_row(&self) -> Option<&Row> {
+        self.table.row(self.table.position(self.list.selected()?)?)
+    }
+
+    pub const fn columns(&self) -> &Chosen {
+        &self.columns
+    }
+
+    /// The column in which the cursor stands; the first one that is in sight until it was moved.
+    pub fn cell(&self) -> Option<usize> {
+        self.cell.filter(|cell| self.room.columns.contains(cell))
+    }
+
+    pub const fn card(&self) -> Option<Card> {
+        self.card
+    }
+
+    /// How far what lies on top is scrolled, or which of its lines is chosen.
+    pub const fn top_offset(&self) -> usize {
+        self.offset
     }
 
     /// What of the help is searched for, and whether that is being typed.
@@ -309,7 +369,7 @@ impl App {
 
     pub fn stage(&self) -> Stage {
         let totals = &self.feed.health.totals;
-        if 0 < totals.flows || 0 < self.snapshot().everything().flows {
+        if 0 < totals.flows || self.feed.views.iter().any(|view| 0 < view.everything().flows) {
             Stage::Flows
         } else if 0 < totals.datagrams {
             Stage::NoFlows
@@ -318,255 +378,9 @@ impl App {
         }
     }
 
-    fn press(&mut self, key: Key) -> Option<Request> {
-        let context = self.context();
-        let action = self.keys.action(key, context);
-        if context != Context::Line || matches!(action, Some(Action::Quit | Action::Suspend | Action::Repaint)) {
-            return action.and_then(|action| self.act(action));
-        }
-        let acted = match (action, self.screen) {
-            (Some(action), Screen::Filter) => return self.edit_filter(action, key),
-            (Some(action), _) => self.edit_search(action, key),
-            (None, Screen::Filter) => self.filter.take(key, &self.labels.names),
-            (None, _) => self.help.search.take(key, SEARCH),
-        };
-        acted.then_some(Request::Redraw)
-    }
-
-    fn paste(&mut self, text: &str) -> Option<Request> {
-        match (self.context(), self.screen) {
-            (Context::Line, Screen::Filter) => self.filter.paste(text, &self.labels.names),
-            (Context::Line, _) => self.help.search.insert(text, SEARCH),
-            // Pasted letters are no keys: whoever pastes into the wrong window does nothing to it.
-            _ => return None,
-        }
-        Some(Request::Redraw)
-    }
-
-    fn act(&mut self, action: Action) -> Option<Request> {
-        match action {
-            Action::Quit => return Some(Request::Quit),
-            Action::QuitLeaving => return Some(Request::QuitLeaving),
-            Action::Suspend => return Some(Request::Suspend),
-            Action::Repaint => return Some(Request::Repaint),
-            Action::Span(Turn::Next) => return self.look(self.span.longer()),
-            Action::Span(Turn::Previous) => return self.look(self.span.shorter()),
-            Action::SpanAround if self.span == self.span.longer() => return self.look(Span::ALL[0]),
-            Action::SpanAround => return self.look(self.span.longer()),
-            Action::Move(motion) => return self.scroll(motion),
-            Action::Help => self.toggle_help(),
-            Action::Back => return self.back(),
-            Action::Freeze => self.freeze(),
-            Action::Units => self.units = self.units.next(),
-            Action::Sort(turn) => {
-                self.sort = self.sort.turned(turn);
-                self.arrange();
-            }
-            Action::Filter => {
-                self.filter.open(&self.labels.names);
-                self.screen = Screen::Filter;
-            }
-            Action::Copy if self.selection().is_none() => self.hint = Some("select a row first: `j` or the down key"),
-            Action::Copy => {
-                self.copied = None;
-                self.screen = Screen::Copy;
-            }
-            Action::CopyAs(form) => return self.copy(form),
-            Action::HostNames => self.labels.hosts = !self.labels.hosts,
-            Action::ServiceNames => self.labels.services = !self.labels.services,
-            Action::Privacy => self.labels.privacy = !self.labels.privacy,
-            Action::Mouse => {
-                self.has_mouse = !self.has_mouse;
-                return Some(Request::Mouse(self.has_mouse));
-            }
-            Action::Search => self.help.is_searching = true,
-            Action::Accept | Action::Complete | Action::History(_) => return None,
-        }
-        Some(Request::Redraw)
-    }
-
-    /// What the keys of a line do to the filter.
-    fn edit_filter(&mut self, action: Action, key: Key) -> Option<Request> {
-        let names = &self.labels.names;
-        match action {
-            Action::Accept => {
-                if self.filter.accept(names).is_some() {
-                    self.screen = Screen::Main;
-                    return Some(Request::Redraw);
-                }
-            }
-            Action::Back => self.screen = Screen::Main,
-            Action::Complete => self.filter.complete(names),
-            Action::History(turn) => self.filter.turn(turn, names),
-            _ => return self.filter.take(key, names).then_some(Request::Redraw),
-        }
-        Some(Request::Redraw)
-    }
-
-    fn edit_search(&mut self, action: Action, key: Key) -> bool {
-        match action {
-            Action::Accept => self.help.is_searching = false,
-            Action::Back => self.help = Help::default(),
-            _ => return self.help.search.take(key, SEARCH),
-        }
-        true
-    }
-
-    fn back(&mut self) -> Option<Request> {
-        match self.screen {
-            Screen::Help if !self.help.search.text().is_empty() => self.help.search = Line::default(),
-            Screen::Help => self.toggle_help(),
-            Screen::Copy if self.copied.is_some() => self.copied = None,
-            Screen::Copy | Screen::Filter => self.screen = Screen::Main,
-            Screen::Main => {
-                self.list.selected()?;
-                self.list.select(None);
-            }
-        }
-        Some(Request::Redraw)
-    }
-
-    fn toggle_help(&mut self) {
-        self.help = Help { hidden: self.help.hidden, ..Help::default() };
-        self.screen = match self.screen {
-            Screen::Help => Screen::Main,
-            _ => Screen::Help,
-        };
-    }
-
-    /// What the selected row stands for.
-    pub fn selection(&self) -> Option<Selection> {
-        let RowKey::Conversation { inside, outside, protocol, port } = self.list.selected()? else { return None };
-        Some(Selection::Conversation { hosts: (inside, outside), service: Some((protocol, port)) })
-    }
-
-    fn copy(&mut self, form: Form) -> Option<Request> {
-        let selection = self.selection()?;
-        let snapshot = self.snapshot();
-        let (from, to) = (snapshot.from, snapshot.at);
-        let between = Between { from, to, utc_offset_s: self.feed.utc_offset_s };
-        let text = copy::translate(selection, between, &self.figures(), form);
-        self.copied = Some(Copied { form, text: text.clone() });
-        Some(text.map_or(Request::Redraw, Request::Copy))
-    }
-
-    /// The selected row as exact figures.
-    fn figures(&self) -> Figures {
-        let names = &self.labels.names;
-        let row = |row: &Row| {
-            let tally = row.ways.sum();
-            let RowKey::Conversation { inside, outside, protocol, port } = row.key else { return Vec::new() };
-            let ends = [inside, outside];
-            let name = |at: IpAddr| names.host(at).map_or_else(|| at.to_string(), |name| name.to_string());
-            let mut cells: Vec<_> = ends.iter().map(IpAddr::to_string).chain(ends.map(name)).collect();
-            cells.push(self.labels.service(protocol, port).into_owned());
-            cells.extend([tally.counts.bytes, tally.counts.packets, tally.flows].map(|count| count.to_string()));
-            if names.has_places() {
-                let places = ends.map(|at| names.place(at));
-                cells.extend(places.iter().map(|place| place.asn.map(|asn| asn.to_string()).unwrap_or_default()));
-                cells.extend(places.iter().map(|place| place.country.as_deref().unwrap_or_default().to_owned()));
-            }
-            cells
-        };
-        let mut headings = vec!["inside_ip", "outside_ip", "inside", "outside", "service", "bytes", "packets", "flows"];
-        if names.has_places() {
-            headings.extend(["inside_as", "outside_as", "inside_country", "outside_country"]);
-        }
-        let selected = self.rows.iter().filter(|row| Some(row.key) == self.list.selected());
-        Figures { headings, rows: selected.map(row).collect() }
-    }
-
-    /// What the next start shall look like.
-    pub fn remembered(&self) -> Remembered {
-        Remembered {
-            filter: Some(self.filter.text().to_owned()).filter(|text| !text.is_empty()),
-            sort: Some(self.sort.label().to_owned()),
-            span: Some(self.span.seconds()),
-            units: Some(self.units.label().to_owned()),
-            host_names: Some(self.labels.hosts),
-            service_names: Some(self.labels.services),
-            privacy: Some(self.labels.privacy),
-            filters: self.filter.history().to_vec(),
-            ..Remembered::default()
-        }
-    }
-
-    /// Looks as it did last; what means nothing here is left as it is.
-    pub fn restore(&mut self, remembered: Remembered) {
-        let same = |one: &str, other: &Option<String>| other.as_deref() == Some(one);
-        self.sort = Sort::ALL.into_iter().find(|sort| same(sort.label(), &remembered.sort)).unwrap_or(self.sort);
-        self.units = Units::ALL.into_iter().find(|units| same(units.label(), &remembered.units)).unwrap_or(self.units);
-        if let Some(span) = Span::ALL.into_iter().find(|span| Some(span.seconds()) == remembered.span) {
-            self.span = span;
-        }
-        let labels = &mut self.labels;
-        labels.hosts = remembered.host_names.unwrap_or(labels.hosts);
-        labels.services = remembered.service_names.unwrap_or(labels.services);
-        labels.privacy = remembered.privacy.unwrap_or(labels.privacy);
-        self.filter.remember(remembered.filters);
-        match remembered.filter.map(|text| self.filter.set(&text, &labels.names)) {
-            None | Some(Ok(_)) => {}
-            // It may have been of names that nobody knows yet; it still stands in the history.
-            Some(Err(error)) => self.said = Some(format!("the filter of the last time is left out: {error}")),
-        }
-        self.arrange();
-    }
-
-    /// What the next feed shall bring.
-    pub fn wish(&self) -> Wish {
-        let view = View::from(self.span);
-        let protocols = View { dimension: Dimension::Protocol, ..view.clone() };
-        Wish { views: vec![view, protocols], filter: self.filter.filter().clone(), ..Wish::default() }
-    }
-
     /// Says something until the next key.
     pub fn say(&mut self, text: String) {
         self.said = Some(text);
-    }
-
-    /// The snapshot that is kept knows one span only, so a frozen view cannot look back further.
-    fn look(&mut self, span: Span) -> Option<Request> {
-        if self.frozen.is_some() {
-            self.hint = Some("frozen figures keep their span: press space to go on first");
-            return Some(Request::Redraw);
-        }
-        if span == self.span {
-            return None;
-        }
-        self.span = span;
-        Some(Request::Redraw)
-    }
-
-    fn freeze(&mut self) {
-        self.frozen = match self.frozen.take() {
-            Some(_) => None,
-            None => {
-                Some(Frozen { snapshot: self.feed.snapshot(0), protocols: self.feed.snapshot(1), since: self.feed.now })
-            }
-        };
-        self.arrange();
-    }
-
-    /// Copies the rows out in their order, equal ones by key, and finds the selection again.
-    fn arrange(&mut self) {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.clone_from(&self.snapshot().rows);
-        let sort = self.sort;
-        rows.sort_unstable_by(|a, b| sort.measure(b).cmp(&sort.measure(a)).then_with(|| a.key.cmp(&b.key)));
-        self.row_keys = rows.iter().map(|row| row.key).collect();
-        self.rows = rows;
-        self.list.arrange(&self.row_keys);
-    }
-
-    fn scroll(&mut self, motion: Motion) -> Option<Request> {
-        if self.screen == Screen::Help {
-            self.help.offset = list::moved(self.help.offset, motion, self.list.room(), self.help.hidden);
-            return Some(Request::Redraw);
-        }
-        if self.screen != Screen::Main {
-            return None;
-        }
-        self.list.scroll(motion, &self.row_keys).then_some(Request::Redraw)
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::collector::stats::{ExporterStats, Health, SocketStats, Totals};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp, Version};
-use crate::tui::app::{Feed, Source, StorageView, Wish};
+use crate::tui::app::{App, Event, Feed, Room, Source, StorageView, Wish};
+use crate::tui::keys::Key;
+use crate::tui::units::Units;
 use crate::window::{Dimension, Limits, Span, View, Window};
 
 /// 2026-03-09 03:12:40 UTC.
@@ -100,6 +102,26 @@ pub(crate) fn answer(wish: Wish) -> Feed {
         source: live(),
         ..silent()
     }
+}
+
+/// Presses keys and answers each wish, as the loop and the window thread do.
+pub(crate) fn drive(app: &mut App, keys: &[Key]) {
+    for &key in keys {
+        app.update(Event::Key(key));
+        let wish = app.wish();
+        if wish != *app.feed().wish {
+            app.update(Event::Feed(answer(wish)));
+        }
+    }
+}
+
+/// An app that is answered.
+pub(crate) fn app(keys: &[Key]) -> App {
+    let mut app = App::new(Span::Minute, Units::Bits);
+    app.update(Event::Room(Room { rows: 10, columns: vec![0, 1, 2, 6, 7], hidden: 3 }));
+    app.update(Event::Feed(answer(app.wish())));
+    drive(&mut app, keys);
+    app
 }
 
 /// Before the first datagram.

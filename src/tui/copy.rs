@@ -8,6 +8,7 @@ use jiff::tz::Offset;
 
 use crate::flow::{FlowKey, ObservationDomainId, Timestamp};
 use crate::tui::keys::Form;
+use crate::window::Key;
 
 /// What a row, or a part of it, stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,14 @@ pub enum Selection {
     },
     Interface {
         exporter: IpAddr,
+        domain: ObservationDomainId,
         index: u32,
     },
+    Source(IpAddr),
+    Destination(IpAddr),
+    As(u32),
+    Vlan(u16),
+    Dscp(u8),
 }
 
 /// The time that the figures cover, and what its clock adds to UTC in seconds.
@@ -60,10 +67,10 @@ pub fn translate(
     form: Form,
 ) -> Result<String, &'static str> {
     Ok(match form {
-        Form::Filter => selection.filter(),
+        Form::Filter => selection.filter().ok_or("there is no filter for it")?,
         Form::Nfdump => {
             let time = |at| local(at, between.utc_offset_s, "%Y/%m/%d.%H:%M:%S");
-            format!("-t {}-{} '{}'", time(between.from), time(between.to), selection.known_to_nfdump().filter())
+            format!("-t {}-{} '{}'", time(between.from), time(between.to), selection.known_to_nfdump()?)
         }
         Form::Tcpdump => selection.tcpdump()?,
         Form::Sql => selection.sql(between),
@@ -72,17 +79,48 @@ pub fn translate(
     })
 }
 
+/// The figures alone, as CSV or else as Markdown.
+pub fn plain(figures: &Figures, between: Between, form: Form) -> String {
+    if form == Form::Csv { csv(figures) } else { markdown(figures, between) }
+}
+
 impl Selection {
-    /// nfdump has no test for domains.
-    const fn known_to_nfdump(self) -> Self {
-        match self {
-            Self::Exporter { address, .. } => Self::Exporter { address, domain: None },
-            other => other,
-        }
+    /// What a row stands for; nothing where no filter can tell it apart.
+    pub const fn of(key: Key) -> Option<Self> {
+        Some(match key {
+            Key::Conversation { inside, outside, protocol, port } => {
+                Self::Conversation { hosts: (inside, outside), service: Some((protocol, port)) }
+            }
+            Key::Host(address) => Self::Host(address),
+            Key::Source(address) => Self::Source(address),
+            Key::Destination(address) => Self::Destination(address),
+            Key::Service { protocol, port } => Self::Service { protocol, port },
+            Key::Protocol(protocol) => Self::Service { protocol, port: 0 },
+            Key::Exporter { address, domain } => Self::Exporter { address, domain: Some(domain) },
+            Key::Interface { address, domain, interface } => {
+                Self::Interface { exporter: address, domain, index: interface }
+            }
+            Key::As(number) => Self::As(number),
+            Key::Vlan(id) => Self::Vlan(id),
+            Key::Dscp(class) => Self::Dscp(class),
+            Key::Country(_) | Key::Application(_) => return None,
+        })
     }
 
-    fn filter(self) -> String {
-        match self {
+    /// nfdump has no test for domains.
+    fn known_to_nfdump(self) -> Result<String, &'static str> {
+        let known = match self {
+            Self::Exporter { address, .. } => Self::Exporter { address, domain: None },
+            Self::Interface { exporter, index, .. } => return Ok(format!("router ip {exporter} and if {index}")),
+            Self::Dscp(class) => return Ok(format!("tos {}", class << 2)),
+            other => other,
+        };
+        known.filter().ok_or("nfdump has no filter for it")
+    }
+
+    /// As text for the filter line.
+    pub fn filter(self) -> Option<String> {
+        Some(match self {
             Self::Host(address) => format!("ip {address}"),
             Self::Conversation { hosts: (a, b), service } => {
                 let both = format!("(src ip {a} and dst ip {b}) or (src ip {b} and dst ip {a})");
@@ -109,8 +147,15 @@ impl Selection {
             Self::Service { protocol, port } => format!("proto {} and port {port}", protocol_word(protocol)),
             Self::Exporter { address, domain: None } => format!("router ip {address}"),
             Self::Exporter { address, domain: Some(domain) } => format!("router ip {address} and domain {domain}"),
-            Self::Interface { exporter, index } => format!("router ip {exporter} and if {index}"),
-        }
+            Self::Interface { exporter, domain, index } => {
+                format!("router ip {exporter} and domain {domain} and if {index}")
+            }
+            Self::Source(address) => format!("src ip {address}"),
+            Self::Destination(address) => format!("dst ip {address}"),
+            Self::As(number) => format!("as {number}"),
+            Self::Vlan(id) => format!("src vlan {id}"),
+            Self::Dscp(class) => format!("dscp {class}"),
+        })
     }
 
     fn tcpdump(self) -> Result<String, &'static str> {
@@ -130,6 +175,11 @@ impl Selection {
             Self::Flow(key) => conversation(key.src_ip, key.dst_ip, Some((key.protocol, 0))),
             Self::Service { protocol, port: 0 } => primitive(protocol),
             Self::Service { protocol, port } => format!("{} and port {port}", primitive(protocol)),
+            Self::Source(address) => format!("src host {address}"),
+            Self::Destination(address) => format!("dst host {address}"),
+            Self::Vlan(id) => format!("vlan {id}"),
+            Self::Dscp(class) => format!("ip[1] & 0xfc == {}", class << 2),
+            Self::As(_) => return Err("a packet does not say which autonomous system it is of"),
             Self::Exporter { .. } => return Err("tcpdump cannot tell which exporter saw a packet"),
             Self::Interface { .. } => return Err("tcpdump knows no interface of another host"),
         })
@@ -156,8 +206,16 @@ impl Selection {
                 conditions.extend(domain.map(|domain| format!("domain = {domain}")));
                 conditions
             }
-            Self::Interface { exporter, index } => {
-                vec![format!("exporter = '{exporter}'"), format!("(in_if = {index} OR out_if = {index})")]
+            Self::Source(address) => vec![format!("src_ip = '{address}'")],
+            Self::Destination(address) => vec![format!("dst_ip = '{address}'")],
+            Self::As(number) => vec![format!("(src_as = {number} OR dst_as = {number})")],
+            Self::Vlan(id) => vec![format!("vlan = {id}")],
+            Self::Dscp(class) => vec![format!("tos >> 2 = {class}")],
+            Self::Interface { exporter, domain, index } => {
+                vec![
+                    format!("exporter = '{exporter}' AND domain = {domain}"),
+                    format!("(in_if = {index} OR out_if = {index})"),
+                ]
             }
         };
         // A condition on the key reads that time only.

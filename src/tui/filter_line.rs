@@ -7,6 +7,7 @@ use crate::filter::{self, Filter, ParseError, TEXT};
 use crate::names::Names;
 use crate::tui::edit::Line;
 use crate::tui::keys::{Key, Turn};
+use crate::window::Badge;
 
 /// Filters that are remembered; the oldest goes.
 const HISTORY: usize = 50;
@@ -24,6 +25,8 @@ pub struct FilterLine {
     /// The text in force, and its filter.
     text: String,
     filter: Filter,
+    /// Its conditions on rows: a badge, and whether they shall have it.
+    badges: Vec<(Badge, bool)>,
     /// Accepted texts, oldest first, none twice.
     history: Vec<String>,
     /// Where in the history the line is, counted from the newest; 0 is what was typed, which waits in `draft`.
@@ -39,6 +42,7 @@ impl Default for FilterLine {
             offered: Vec::new(),
             text: String::new(),
             filter: Filter::all(),
+            badges: Vec::new(),
             history: Vec::new(),
             back: 0,
             draft: String::new(),
@@ -78,9 +82,10 @@ impl FilterLine {
 
     /// Puts the line in force; nothing happens, and `None` comes, when it is no filter.
     pub fn accept(&mut self, names: &Names) -> Option<Filter> {
-        let filter = filter::parse(self.line.text(), &|word| names.meanings(word)).ok()?;
+        let (filter, badges) = read(self.line.text(), names).ok()?;
         self.text = self.line.text().trim().to_owned();
         self.filter = filter.clone();
+        self.badges = badges;
         if !self.text.is_empty() {
             self.history.retain(|text| *text != self.text);
             self.history.push(self.text.clone());
@@ -95,7 +100,7 @@ impl FilterLine {
     /// # Errors
     /// When it is no filter; the old one stays.
     pub fn set(&mut self, text: &str, names: &Names) -> Result<Filter, ParseError> {
-        filter::parse(text, &|word| names.meanings(word))?;
+        read(text, names)?;
         self.line = Line::new(text);
         Ok(self.accept(names).unwrap_or_else(Filter::all))
     }
@@ -154,13 +159,28 @@ impl FilterLine {
         &self.filter
     }
 
+    /// What rows shall have, or not have, besides.
+    pub fn badges(&self) -> &[(Badge, bool)] {
+        &self.badges
+    }
+
+    /// What stands before the conditions on rows, and those as text.
+    pub fn parts(&self) -> (String, String) {
+        let badge =
+            |&(badge, is_wanted): &(Badge, bool)| format!("{}{}", if is_wanted { "" } else { "not " }, badge.word());
+        let badges: Vec<String> = self.badges.iter().rev().map(badge).collect();
+        let flows = if self.filter.is_all() { String::new() } else { self.filter.to_string() };
+        let flows = if self.badges.is_empty() { self.text.clone() } else { flows };
+        (flows, badges.join(" and "))
+    }
+
     pub fn history(&self) -> &[String] {
         &self.history
     }
 
     fn look(&mut self, names: &Names) {
         let text = self.line.text();
-        self.error = filter::parse(text, &|word| names.meanings(word)).err();
+        self.error = read(text, names).err();
         let start = self.word_start();
         let typed = text.get(start..self.line.cursor()).unwrap_or_default();
         let keywords = filter::expected_at(text, self.line.cursor());
@@ -168,6 +188,11 @@ impl FilterLine {
         if typed.is_empty() {
             offered.truncate(OFFERED);
         } else {
+            if self.line.cursor() == text.len() {
+                offered.extend(
+                    Badge::ALL.map(Badge::word).into_iter().filter(|word| word.starts_with(typed)).map(str::to_owned),
+                );
+            }
             offered.extend(names.beginning(typed, OFFERED).into_iter().filter(|name| self.takes(start, name, names)));
         }
         offered.retain(|word| word.len() != typed.len());
@@ -189,6 +214,47 @@ impl FilterLine {
         let in_word = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | ':' | '-' | '_' | '/' | '*');
         before.trim_end_matches(in_word).len()
     }
+}
+
+/// Reads a filter that may end in conditions on rows: `port 443 and new and not estimated`. They are no part of the filter,
+/// since no record has them; what stands before them holds as a whole.
+fn read(text: &str, names: &Names) -> Result<(Filter, Vec<(Badge, bool)>), ParseError> {
+    let mut rest = text.trim_end();
+    let mut badges = Vec::new();
+    while let Some((before, badge)) = last_word(rest).and_then(|(before, word)| Some((before, of_word(word)?))) {
+        let (before, is_wanted) = match last_word(before) {
+            Some((before, word)) if word.eq_ignore_ascii_case("not") => (before, false),
+            _ => (before, true),
+        };
+        rest = match last_word(before) {
+            None => "",
+            Some((before, word)) if word.eq_ignore_ascii_case("and") && !before.is_empty() => before,
+            // It is an error there, and the parser says where.
+            Some(_) => break,
+        };
+        badges.push((badge, is_wanted));
+    }
+    // Errors are told where they stand in the whole text.
+    let rest = if badges.is_empty() { text } else { rest };
+    let filter = filter::parse(rest, &|word| names.meanings(word)).map_err(|mut error| {
+        if rest.get(error.span.clone()).is_some_and(|word| of_word(word.trim()).is_some()) {
+            error.hint = Some("badges stand at the end, after `and`".to_owned());
+        }
+        error
+    })?;
+    Ok((filter, badges))
+}
+
+fn of_word(word: &str) -> Option<Badge> {
+    Badge::ALL.into_iter().find(|badge| badge.word().eq_ignore_ascii_case(word))
+}
+
+/// What stands before the last word, and that word.
+fn last_word(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_end();
+    let start = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let word = text.get(start..).filter(|word| !word.is_empty())?;
+    Some((text.get(..start).unwrap_or_default().trim_end(), word))
 }
 
 /// What two words have in common at their beginning, in any case.

@@ -10,6 +10,8 @@ mod table;
 pub use crate::tui::keys::rebind::RebindError;
 pub use crate::tui::keys::table::KEYS;
 
+use crate::tui::app::Tab;
+
 /// A key that means something here; all others never leave the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
@@ -63,6 +65,31 @@ pub enum Action {
     Accept,
     Complete,
     History(Turn),
+    /// A view of everything.
+    View(Tab),
+    /// The next view of the same flows.
+    NextView(Turn),
+    /// Tells rows of the view apart by something else.
+    Dimension(Turn),
+    /// Opens what the selected row stands for.
+    Open,
+    /// Moves the cursor among the cells of a row.
+    Cell(Turn),
+    /// Shows only what the cell says, or all but that.
+    Only,
+    Except,
+    Explain,
+    Pin,
+    /// Opens the choice of columns, and chooses one.
+    Columns,
+    Choose,
+    /// Counts as reported, or as sampling makes of them.
+    Raw,
+    /// What was reported twice, once or twice.
+    Once,
+    Clock,
+    /// To the next row that has a badge.
+    Remark(Turn),
 }
 
 /// To the next or the previous of something that is in order.
@@ -108,6 +135,10 @@ pub enum Context {
     Menu,
     /// A line that is edited: keys that are no text.
     Line,
+    /// What explains one thing.
+    Card,
+    /// The choice of columns.
+    Columns,
 }
 
 impl Context {
@@ -190,6 +221,8 @@ pub const fn place(context: Context) -> &'static str {
         Context::Everywhere | Context::Main => "",
         Context::Help => "in the help: ",
         Context::Menu => "after `y`: ",
+        Context::Card => "in what explains: ",
+        Context::Columns => "after `c`: ",
         Context::Line => "in the filter: ",
     }
 }

@@ -4,8 +4,12 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::collector::options::names::NameKind;
+use crate::collector::stats::Health;
+use crate::flow::ObservationDomainId;
 use crate::names::{self, Names};
 use crate::tui::privacy::{HIDDEN, Mask};
+use crate::window::Key;
 
 /// Names, and which of them are wanted.
 #[derive(Debug, Clone)]
@@ -59,6 +63,83 @@ impl Labels {
             (None, port) => format!("{}/{port}", names::protocol_label(protocol)).into(),
         }
     }
+
+    /// What a row stands for, in a word or two.
+    pub fn key(&self, key: Key, health: &Health) -> String {
+        match key {
+            Key::Conversation { inside, outside, .. } => format!("{} - {}", self.host(inside), self.host(outside)),
+            Key::Host(address) | Key::Source(address) | Key::Destination(address) => self.host(address),
+            Key::Service { protocol, port } => self.service(protocol, port).into_owned(),
+            Key::Protocol(number) => names::protocol_label(number).into_owned(),
+            Key::Exporter { address, domain } => self.exporter(address, domain),
+            Key::Interface { address, domain, interface } => {
+                let own = self.own_name((address, domain), NameKind::Interface, interface.into(), health);
+                let name = own.unwrap_or_else(|| format!("interface {interface}"));
+                format!("{name}, {}", self.exporter(address, domain))
+            }
+            Key::As(0) => "not told".to_owned(),
+            Key::As(number) => format!("AS{number}"),
+            Key::Country(None) => "not known".to_owned(),
+            Key::Country(Some(letters)) => letters.map(char::from).iter().collect(),
+            Key::Vlan(0) => "untagged".to_owned(),
+            Key::Vlan(id) => format!("VLAN {id}"),
+            Key::Dscp(class) => dscp(class),
+            Key::Application(0) => "not told".to_owned(),
+            Key::Application(id) => {
+                let mut named = health.names.iter().filter_map(|of| of.names.find(NameKind::Application, id));
+                named.next().map_or_else(|| format!("application {}", id & 0xff_ffff), str::to_owned)
+            }
+        }
+    }
+
+    pub fn exporter(&self, address: IpAddr, domain: ObservationDomainId) -> String {
+        match domain.0 {
+            0 => self.host(address),
+            domain => format!("{} domain {domain}", self.host(address)),
+        }
+    }
+
+    /// What an exporter calls something of its own.
+    pub fn own_name(
+        &self,
+        exporter: (IpAddr, ObservationDomainId),
+        kind: NameKind,
+        id: u64,
+        health: &Health,
+    ) -> Option<String> {
+        let mut names = health.names.iter().filter(|of| (of.address, of.domain) == exporter);
+        names.find_map(|of| of.names.find(kind, id)).map(|name| self.text(name).to_owned())
+    }
+
+    /// `AS64512 Example, DE`, as far as files know.
+    pub fn place(&self, address: IpAddr) -> String {
+        if self.privacy || !self.names.has_places() {
+            return String::new();
+        }
+        let place = self.names.place(address);
+        let number = place.asn.map(|number| format!("AS{number}"));
+        let who =
+            [number.as_deref(), place.organisation.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        [Some(who).filter(|who| !who.is_empty()).as_deref(), place.country.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// The class by its usual name (RFC 4594), and its number.
+fn dscp(class: u8) -> String {
+    let name = match class {
+        0 => return "best effort (0)".to_owned(),
+        46 => "EF".to_owned(),
+        44 => "VA".to_owned(),
+        1 => "LE".to_owned(),
+        8 | 16 | 24 | 32 | 40 | 48 | 56 => format!("CS{}", class / 8),
+        10..=38 if class.is_multiple_of(2) => format!("AF{}{}", class / 8, class % 8 / 2),
+        _ => return format!("DSCP {class}"),
+    };
+    format!("{name} ({class})")
 }
 
 #[cfg(test)]

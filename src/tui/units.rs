@@ -99,6 +99,11 @@ impl Figure {
         Self { number, prefix: String::new(), unit }
     }
 
+    /// `38.1 M`, in six columns at most, for a column whose heading says the rest.
+    pub fn without_unit(&self) -> String {
+        if self.prefix.is_empty() { self.number.clone() } else { format!("{} {}", self.number, self.prefix) }
+    }
+
     fn whole(amount: u64, unit: &'static str) -> Self {
         let rounded = three_digits(amount);
         let digits = rounded.checked_ilog10().unwrap_or(0);

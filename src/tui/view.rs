@@ -1,36 +1,42 @@
 //! The picture of an [`App`]: it draws and changes nothing.
 //!
 //! ```text
-//!  flowglass  LIVE  0.0.0.0:2055  exporters 3 (192.168.1.1 +2)       412 Mb/s  1.20 k flows/s  lost 0  03:12:40   header
-//! ╭ Traffic, last 1 min ──────────────── now 412 Mb/s  peak 498 Mb/s ╮╭ Protocols ────────────────────────────╮
-//! │ 500 Mb/s  ▁▂▃▄▅▆▇█                                               ││ tcp  96.4 %  █████████▋      398 Mb/s │   graph, protocols
-//! ╰──────────────────────────────────────────────────────────────────╯╰───────────────────────────────────────╯
-//! ╭ Conversations by bytes, last 1 min ───────────────────────────────────────────────────── 500 of 1 278 ╮
-//! │ source             destination            service       rate      last 10 s     total  packets  flows  │           conversations
-//! ╰────────────────────────────────────────────────────────────────────────────────────────────────────────╯
-//!  decoded 100.00 %  waiting 0  lost 0  stored 301 k rows, flushed 3 s ago  buffer 812                                 account
-//!  space freeze  s sort  w span  u units                                                         ? help  q quit        keys
+//!  flowglass  LIVE  0.0.0.0:2055  exporters 192.168.1.1 +2     ↓ 412 Mb/s  ↑ 38.1 Mb/s  1.20 k flows/s  lost 0  03:12:40   header
+//!  1 Overview  2 Conversations  3 Hosts  4 Services  5 Exporters  6 Flows                     12 MB once: by two exporters   tabs
+//! ╭ Traffic, last 05:00 ─────────────────────────────────────────────────────────────────────────── settled to -62 s ╮
+//! │ 500 Mb/s  ▁▂▃▄▅▆▇█                                                                                ↓     412 Mb/s │   graph
+//! ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
+//! ╭ Conversations by rate, last 1 min ──────────────────────────────────────────────────────────────── 1-20 of 1 278 ╮
+//! │ inside             outside                service           down         up    total  trend   since              │   rows
+//! ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
+//! ╭ Services ────────────────────────────────────────────────────────────────────────────────────────────────────────╮
+//! │ https 96.4 % ██████████████████████████████   quic 2.0 % █                                                       │   services
+//! ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
+//!  decoded 100.00 %  waiting 0  lost 0  stored 301 k rows, flushed 3 s ago  buffer 812                                     account
+//!  / filter  enter open  f only  e explain  space freeze  s sort  w span  u units  y copy                 ? help  q quit   keys
 //! ```
 //!
-//! A smaller screen loses the boxes, then the graph's height, the protocols and the key line; the header, the account and
-//! the rows stay. Sizes depend on the terminal alone and never on the figures, so nothing jumps.
+//! A smaller screen loses the boxes, then the graph's height, the services, the tabs and the key line; the header, the
+//! account and the rows stay. Sizes depend on the terminal alone and never on the figures, so nothing jumps.
 
 mod card;
-mod conversations;
+mod cards;
+mod columns;
 mod copy;
-#[cfg_attr(not(test), expect(dead_code, reason = "for views that lead into each other"))]
 mod crumbs;
 mod empty;
 mod filter_line;
-#[cfg_attr(not(test), expect(dead_code, reason = "for figures that have two directions"))]
 mod flow_graph;
+mod flows;
 mod footer;
 mod graph;
 mod header;
+mod health;
 mod help;
-mod protocols;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the views that come beside the conversations"))]
+mod ranking;
+mod services;
 mod table;
+mod tabs;
 mod text;
 mod theme;
 
@@ -39,7 +45,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Block, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use crate::tui::app::{App, Event, Screen, Stage};
+use crate::tui::app::columns::Kind;
+use crate::tui::app::{App, Event, Room, Screen, Stage, Tab};
 use crate::tui::view::text::Part;
 pub use crate::tui::view::theme::{Depth, Scheme, Theme};
 
@@ -54,28 +61,87 @@ pub fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     match (app.screen(), app.stage()) {
         (Screen::Help, _) => help::render(buf, places.body, app, theme),
         (_, Stage::Silent | Stage::NoFlows) => empty::render(buf, places.body, app, theme),
-        (_, Stage::Flows) => {
-            graph::render(buf, places.graph, places.frame, app, theme);
-            protocols::render(buf, places.protocols, app, theme);
-            conversations::render(buf, places.conversations, places.frame, app, theme);
-        }
+        (_, Stage::Flows) => rows(buf, &places, app, theme),
     }
     match app.screen() {
         Screen::Filter => filter_line::render(buf, places.edit, app, theme),
         Screen::Copy => copy::render(buf, places.body, app, theme),
+        Screen::Columns => columns::render(buf, places.body, app, theme),
+        Screen::Card => cards::render(buf, places.body, app, theme),
         Screen::Main | Screen::Help => {}
     }
     footer::account(buf, places.account, app, theme);
     footer::keys(buf, places.keys, app, theme);
 }
 
+/// The view itself.
+fn rows(buf: &mut Buffer, places: &Places, app: &App, theme: Theme) {
+    tabs::render(buf, places.tabs, app, theme);
+    graph::render(buf, places.graph, places.frame, app, theme);
+    services::render(buf, places.services, app, theme);
+    match app.kind() {
+        Kind::Flows => flows::render(buf, places.rows, places.frame, app, theme),
+        Kind::Exporters => health::render(buf, places.rows, places.frame, app, theme),
+        Kind::Ranking(_) => ranking::render(buf, places.rows, places.frame, app, theme),
+    }
+}
+
 /// What the state has to know of the picture, so that a page is a page.
 pub fn room(area: Rect, app: &App) -> Event {
     let places = Places::new(area, app);
-    Event::Room {
-        rows: conversations::room(places.conversations, places.frame, app),
-        help_hidden: help::hidden(places.body, app),
+    let (height, width) = (inside(places.rows, places.frame), inner_width(places.rows, places.frame));
+    let rows = match app.kind() {
+        Kind::Flows => table::room(height, app.flows().len()),
+        Kind::Exporters => health::room(height, app),
+        Kind::Ranking(_) => table::room(height, app.snapshot().row_count.max(app.table().len())),
+    };
+    let (_, layout) = ranking::layout(app, width);
+    let hidden = match app.screen() {
+        Screen::Help => help::hidden(places.body, app),
+        Screen::Card => cards::hidden(places.body, app),
+        _ => 0,
+    };
+    Event::Room(Room { rows, columns: layout.list.iter().map(|&(column, ..)| column).collect(), hidden })
+}
+
+/// Lines inside a frame.
+const fn inside(area: Rect, frame: Frame) -> usize {
+    let around = match frame {
+        Frame::Boxed => 2,
+        Frame::Ruled => 1,
+        Frame::Bare => 0,
+    };
+    (area.height as usize).saturating_sub(around)
+}
+
+const fn inner_width(area: Rect, frame: Frame) -> usize {
+    match frame {
+        Frame::Boxed => (area.width as usize).saturating_sub(2),
+        Frame::Ruled | Frame::Bare => area.width as usize,
     }
+}
+
+/// The steps that led here, as words.
+fn way(app: &App) -> Vec<String> {
+    let here = app.place();
+    let mut last = match (here.tab, here.dimension) {
+        (Tab::Flows, _) => "flows",
+        (Tab::Exporters, crate::window::Dimension::Exporter) => "exporters and their health",
+        (_, dimension) => dimension.label(),
+    }
+    .to_owned();
+    let steps = app.way().steps();
+    if steps.is_empty() {
+        // A title begins with a capital.
+        last = last.chars().take(1).flat_map(char::to_uppercase).chain(last.chars().skip(1)).collect();
+        return vec![last];
+    }
+    let mut words = Vec::new();
+    for step in steps {
+        words.push(app.labels().key(step.key, &app.feed().health));
+    }
+    words.push(last);
+    words
 }
 
 /// The letters of a picture, line by line, without what is blank at the ends.
@@ -121,9 +187,10 @@ struct Places {
     edit: Rect,
     /// All between header and account.
     body: Rect,
+    tabs: Rect,
     graph: Rect,
-    protocols: Rect,
-    conversations: Rect,
+    services: Rect,
+    rows: Rect,
     account: Rect,
     keys: Rect,
 }
@@ -157,23 +224,26 @@ impl Places {
             (_, 16..) => Frame::Ruled,
             _ => Frame::Bare,
         };
-        if matches!(places.frame, Frame::Boxed) {
-            let mut top = take_top(&mut rest, 10);
-            places.graph = take_left(&mut top, graph::boxed_width(area.width));
-            places.protocols = top;
-        } else {
-            places.graph = take_top(
-                &mut rest,
-                match area.height {
-                    ..9 => 0,
-                    9..20 => 1,
-                    20..28 => 4,
-                    _ => 6,
-                },
-            );
-            places.protocols = take_bottom(&mut rest, u16::from(20 <= area.height));
+        if 18 <= area.height {
+            places.tabs = take_top(&mut rest, 1);
         }
-        places.conversations = rest;
+        let is_overview = app.place().tab == Tab::Overview;
+        let is_boxed = matches!(places.frame, Frame::Boxed);
+        places.graph = take_top(
+            &mut rest,
+            match (is_overview, area.height) {
+                (_, ..9) => 0,
+                (true, ..18) => 1,
+                (true, ..34) => 4 + 2 * u16::from(is_boxed),
+                (true, _) => 9,
+                (false, ..34) => 0,
+                (false, _) => 5,
+            },
+        );
+        if is_overview && 20 <= area.height {
+            places.services = take_bottom(&mut rest, if is_boxed { 3 } else { 1 });
+        }
+        places.rows = rest;
         places
     }
 }
@@ -189,13 +259,6 @@ fn take_bottom(rest: &mut Rect, height: u16) -> Rect {
     let height = height.min(rest.height);
     rest.height -= height;
     Rect { y: rest.y + rest.height, height, ..*rest }
-}
-
-fn take_left(rest: &mut Rect, width: u16) -> Rect {
-    let width = width.min(rest.width);
-    let taken = Rect { width, ..*rest };
-    *rest = Rect { x: rest.x + width, width: rest.width - width, ..*rest };
-    taken
 }
 
 /// Draws the frame of a panel with a title at the left and one at the right, and gives back what is inside.

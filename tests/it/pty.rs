@@ -157,11 +157,11 @@ fn a_stranger_sees_traffic_freezes_it_reads_the_help_and_quits() {
     let text = session.wait_for("Conversations");
     assert!(text.contains("lost 0"), "{text}");
     session.press("?");
-    session.wait_for("freeze the figures");
+    session.wait_for("overview: how much, since when, who");
     session.press("\x1b");
-    session.wait_for("Conversations by bytes");
+    session.wait_for("Conversations by rate");
     session.press("s");
-    session.wait_for("Conversations by packets");
+    session.wait_for("Conversations by down");
     session.press("w");
     session.wait_for("last 5 min");
     session.press(" ");
@@ -171,6 +171,119 @@ fn a_stranger_sees_traffic_freezes_it_reads_the_help_and_quits() {
     assert!(frozen.contains("FROZEN"));
     session.press(" ");
     session.wait_until(|screen| !screen.contents().contains("FROZEN"), "live traffic");
+    session.press("q");
+    session.ends(0);
+}
+
+/// Who uploads most, to whom, over which service, since when, and a filter for tcpdump: with nothing but what the help
+/// says. What it finds is compared with every other row on the screen.
+#[test]
+fn a_first_time_user_finds_who_uploads_most_and_copies_a_filter_for_it() {
+    let mut session = Session::demo((120, 40));
+    session.wait_for("https");
+    let help = session.press_for("?", "overview: how much, since when, who");
+    assert!(help.contains("sort by rate, down, up"), "{help}");
+    session.press_for("/", "Help: _");
+    session.press("tcpdump");
+    let found = |screen: &vt100::Screen| {
+        let text = screen.contents();
+        text.contains("after `y`: as a filter for tcpdump") && !text.contains("overview")
+    };
+    session.wait_until(found, "what the help has of tcpdump");
+    session.press_for("\r", "Help: tcpdump ");
+    session.press_for("\x1b", "overview");
+    session.press_for("\x1b", "Conversations by rate");
+    session.press_for("s", "Conversations by down");
+    session.press_for("s", "Conversations by up");
+    // The figures stand still, and hosts are addresses, as tcpdump wants them.
+    session.press_for(" ", "FROZEN");
+    session.press("d");
+    let has_rows = |screen: &vt100::Screen| uploads(&screen.contents()).first().is_some_and(|first| first.is_plain());
+    let text = session.wait_until(has_rows, "rows with addresses");
+    let rows = uploads(&text);
+    let most = &rows[0];
+    assert!(rows.iter().all(|row| row.up <= most.up), "{text}");
+    assert!(most.since.starts_with('>') || most.since.len() == 5 && most.since.contains(':'), "{text}");
+    session.press("j");
+    session.wait_until(has_selected_row, "a selected row");
+    session.press_for("y", "as a filter for tcpdump");
+    let copied = session.press_for("t", "Copied as a filter for tcpdump");
+    let wanted = format!("host {} and host {}", most.inside, most.outside);
+    assert!(copied.contains(&wanted), "{wanted}: {copied}");
+    session.wait_for_octets(b"\x1b]52;c;");
+    session.press("q");
+    session.ends(0);
+}
+
+/// One row of the table, as it is read on the screen.
+struct Upload {
+    inside: String,
+    outside: String,
+    up: f64,
+    since: String,
+}
+
+impl Upload {
+    fn is_plain(&self) -> bool {
+        [&self.inside, &self.outside].iter().all(|end| end.parse::<std::net::IpAddr>().is_ok())
+    }
+}
+
+fn uploads(text: &str) -> Vec<Upload> {
+    let lines: Vec<&str> = text.lines().collect();
+    let Some(heading) = lines.iter().position(|line| line.contains("inside") && line.contains("since")) else {
+        return Vec::new();
+    };
+    let letters: Vec<char> = lines[heading].chars().collect();
+    let end = letters.windows(2).position(|pair| pair == ['u', 'p']).unwrap() + 2;
+    let rows = lines[heading + 1..].iter().take_while(|line| !line.contains("more") && !line.contains('─'));
+    let row = |line: &&str| {
+        let letters: Vec<char> = line.chars().collect();
+        let words: Vec<&str> = line.split_whitespace().filter(|word| *word != "│").collect();
+        let figure: String = letters[end - 9..end].iter().collect();
+        let (number, unit) = figure.trim().split_once(' ').unwrap();
+        let scale = match unit.chars().next().unwrap() {
+            'k' => 1e3,
+            'M' => 1e6,
+            'G' => 1e9,
+            _ => 1.0,
+        };
+        Upload {
+            inside: words[0].to_owned(),
+            outside: words[1].to_owned(),
+            up: number.parse::<f64>().unwrap() * scale,
+            since: words[words.len() - 1].to_owned(),
+        }
+    };
+    rows.filter(|line| line.split_whitespace().count() > 6).map(row).collect()
+}
+
+#[test]
+fn rows_lead_to_flows_and_back_in_every_view() {
+    let mut session = Session::demo((120, 40));
+    session.wait_for("https");
+    session.press_for("3", "Hosts by rate");
+    session.press("j");
+    session.wait_until(has_selected_row, "a selected row");
+    session.press_for("\r", "› conversations by rate");
+    session.press("j");
+    session.wait_until(has_selected_row, "a selected row");
+    session.press_for("\r", "› flows by arrival");
+    session.wait_until(|screen| !screen.contents().contains("no flow that matches"), "flows");
+    session.press(" j");
+    session.wait_until(has_selected_row, "a selected row");
+    session.press_for("\r", "Seen by");
+    session.press("\x1b");
+    session.wait_for("› flows by arrival");
+    session.press_for("\x7f", "› conversations by rate");
+    session.press_for("\x1b", "Hosts by rate");
+    session.press_for("e", "against the hour");
+    session.resize((80, 24));
+    session.wait_for("? help");
+    session.press("\x1b");
+    session.wait_until(|screen| !screen.contents().contains("against the hour"), "the rows without the card");
+    session.press_for("5", "What is wrong, why, and what mends it");
+    session.press_for("6", "Flows by arrival");
     session.press("q");
     session.ends(0);
 }
@@ -275,7 +388,7 @@ fn a_terminal_that_goes_away_ends_the_program() {
 #[test]
 fn the_screen_follows_the_size_of_the_terminal() {
     let session = Session::demo((120, 40));
-    session.wait_for("Protocols");
+    session.wait_for("Services ──");
     for (columns, rows) in [(40, 10), (20, 5), (80, 24)] {
         session.resize((columns, rows));
         session.wait_until(|screen| screen.contents().contains("b/s"), "a rate");

@@ -31,7 +31,12 @@ fn selections() -> Vec<(&'static str, Selection)> {
         ("protocol", Selection::Service { protocol: 47, port: 0 }),
         ("exporter", Selection::Exporter { address: exporter, domain: None }),
         ("domain", Selection::Exporter { address: exporter, domain: Some(ObservationDomainId(7)) }),
-        ("interface", Selection::Interface { exporter, index: 3 }),
+        ("interface", Selection::Interface { exporter, domain: ObservationDomainId(7), index: 3 }),
+        ("source", Selection::Source(hosts.0)),
+        ("destination", Selection::Destination(hosts.1)),
+        ("as", Selection::As(64_512)),
+        ("vlan", Selection::Vlan(20)),
+        ("dscp", Selection::Dscp(46)),
     ]
 }
 
@@ -69,7 +74,7 @@ fn tables_are_safe_where_they_are_pasted() {
 #[test]
 fn filters_are_those_of_this_program() {
     for (name, selection) in selections() {
-        let text = selection.filter();
+        let text = selection.filter().unwrap();
         filter::parse(&text, &names::meanings).unwrap_or_else(|error| panic!("{name}: {}", error.render(&text)));
     }
 }

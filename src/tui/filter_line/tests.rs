@@ -125,3 +125,18 @@ fn a_text_from_elsewhere_that_is_no_filter_changes_nothing() {
     assert!(line.set("port port", &names()).is_err());
     assert_eq!(line.text(), "udp");
 }
+
+#[test]
+fn badges_at_the_end_are_conditions_on_rows() {
+    let names = Names::default();
+    let parts = |text: &str| read(text, &names).map(|(filter, badges)| (filter.to_string(), badges));
+    assert_eq!(parts("new").unwrap(), ("any".to_owned(), vec![(Badge::New, true)]));
+    let (filter, badges) = parts("port 443 or udp and syn-only and not Estimated ").unwrap();
+    assert_eq!(filter, "port 443 or proto udp");
+    assert_eq!(badges, [(Badge::Estimated, false), (Badge::SynOnly, true)]);
+    assert_eq!(parts("port 443").unwrap().1, []);
+    for wrong in ["new and port 443", "(port 443 and gone)", "port 443 or new"] {
+        let error = parts(wrong).unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("badges stand at the end, after `and`"), "{wrong}: {error}");
+    }
+}

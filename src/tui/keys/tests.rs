@@ -35,17 +35,17 @@ fn keys_mean_what_the_place_says() {
     assert_eq!(keys.action(Char('q'), Line), None, "a letter is text");
     assert_eq!(keys.action(Ctrl('c'), Line), Some(Action::Quit));
     assert_eq!(keys.action(Key::Up, Line), Some(History(Turn::Previous)));
-    assert_eq!(keys.action(Key::Left, Main), None);
+    assert_eq!(keys.action(Key::Delete, Main), None);
 }
 
 #[test]
 fn other_keys_take_the_place_of_the_old_ones() {
-    let keys = Keys::rebound([("freeze", &["f", "ctrl-f"][..]), ("units", &[][..])]).unwrap();
-    assert_eq!(keys.action(Char('f'), Main), Some(Action::Freeze));
+    let keys = Keys::rebound([("freeze", &["z", "ctrl-f"][..]), ("units", &[][..])]).unwrap();
+    assert_eq!(keys.action(Char('z'), Main), Some(Action::Freeze));
     assert_eq!(keys.action(Ctrl('f'), Main), Some(Action::Freeze));
     assert_eq!(keys.action(Char(' '), Main), None);
     assert_eq!(keys.action(Char('u'), Main), None);
-    assert!(keys.markdown().contains("| `f` `ctrl-f` | freeze the figures"));
+    assert!(keys.markdown().contains("| `z` `ctrl-f` | freeze the figures"));
     assert!(!keys.markdown().contains("rates in bits"));
     // Two that change places.
     let keys = Keys::rebound([("sort", &["u"][..]), ("units", &["s"][..])]).unwrap();

@@ -41,6 +41,17 @@ fn render(buf: &mut Buffer, app: &mut App, theme: Theme) {
     view::render(buf, area, app, theme);
 }
 
+/// What the window thread sends at this moment; nothing new where time stands still.
+fn fed(window: &mut crate::window::Window, app: &App, now: crate::flow::Timestamp) -> crate::tui::app::Feed {
+    let wish = app.wish();
+    let views = if wish.is_frozen {
+        app.feed().views.clone()
+    } else {
+        wish.views.iter().map(|view| Arc::new(window.snapshot(view, now))).collect()
+    };
+    crate::tui::app::Feed { wish: Arc::new(wish), views, now, ..canned::feed(Span::TenSeconds) }
+}
+
 #[test]
 fn a_frame_is_one_synchronised_write() {
     let octets = Octets::default();
@@ -73,8 +84,8 @@ fn a_second_of_traffic_is_cheap_to_draw() {
         while let Some(flow) = flows.next_if(|flow| flow.received < now) {
             window.record(flow);
         }
-        let snapshot = Arc::new(window.snapshot(&Span::Minute.into(), now));
-        app.update(Event::Feed(crate::tui::app::Feed { views: vec![snapshot], now, ..canned::feed(Span::TenSeconds) }));
+        let feed = fed(&mut window, &app, now);
+        app.update(Event::Feed(feed));
         let before = octets.count();
         let theme = Theme { depth: view::Depth::Sixteen, ..Theme::default() };
         terminal.draw(|frame| render(frame.buffer_mut(), &mut app, theme)).unwrap();
@@ -103,12 +114,8 @@ fn a_minute_of_traffic_fits_through_a_narrow_line() {
             while let Some(flow) = flows.next_if(|flow| flow.received < now) {
                 window.record(flow);
             }
-            let snapshot = Arc::new(window.snapshot(&Span::TenSeconds.into(), now));
-            app.update(Event::Feed(crate::tui::app::Feed {
-                views: vec![snapshot],
-                now,
-                ..canned::feed(Span::TenSeconds)
-            }));
+            let feed = fed(&mut window, &app, now);
+            app.update(Event::Feed(feed));
             if second == -60 {
                 keys.iter().for_each(|&key| drop(app.update(Event::Key(key))));
                 let theme = Theme { depth: view::Depth::Sixteen, ..Theme::default() };

@@ -53,7 +53,6 @@ impl Entry {
         Self { kind: Kind::Note, ..Self::text(text) }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for cards that say what is wrong"))]
     pub(super) fn alarm(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self { kind: Kind::Alarm, ..Self::named(name, text) }
     }
@@ -94,6 +93,18 @@ pub(super) fn render(
     let inner = text::inset_by(panel(buf, place, Frame::Boxed, title, &aside, theme), 1);
     draw(buf, inner, &lines, first, name, theme);
     hidden
+}
+
+/// How many lines of it do not fit, without drawing it.
+pub(super) fn hidden(area: Rect, sections: &[Section]) -> usize {
+    let theme = Theme::default();
+    let name = name_width(sections);
+    if area.width < 4 || area.height < 3 {
+        let lines = lines(sections, name.min(usize::from(area.width) / 2), usize::from(area.width), theme);
+        return lines.len().saturating_sub(usize::from(area.height));
+    }
+    let room = (usize::from(area.width) - 4).min(WIDEST);
+    lines(sections, name, room, theme).len().saturating_sub(usize::from(area.height) - 2)
 }
 
 /// Without a box, where none fits.

@@ -1,102 +1,108 @@
-//! Traffic over the span, one column per so many seconds.
+//! Traffic over the last minutes: what comes in grows up, what goes out hangs down, and what is not settled yet is lighter.
 //!
-//! Columns stand at fixed multiples of their seconds since 1970, not at "so long ago": a column that is complete keeps its
-//! height while it moves left. The last one is the average of what it has so far.
+//! A column stands for so many seconds before now. Slices of the window are ten seconds and more, so that a column keeps
+//! its height while it moves left.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::tui::app::App;
 use crate::tui::units::{Figure, Units};
+use crate::tui::view::flow_graph::{self, Bar};
 use crate::tui::view::text::{self, Part};
 use crate::tui::view::theme::Theme;
 use crate::tui::view::{Frame, header, panel};
-use crate::window::{Snapshot, Span, Tally};
+use crate::window::{Point, Snapshot, Span, Tally};
 
-/// Columns that every span divides into evenly, widest first.
-const WIDTHS: [usize; 7] = [240, 180, 120, 60, 30, 20, 10];
+/// How many columns there may be, widest first: slices of the shortest graph are drawn equally wide.
+const WIDTHS: [usize; 10] = [240, 210, 180, 150, 120, 90, 60, 30, 20, 10];
 
 /// Columns of the scale: a rate and a space.
 const SCALE: usize = Figure::RATE_WIDTH + 1;
 
-/// The width of the graph's box on a screen this wide; what is left beside it is for the protocols.
-pub(super) fn boxed_width(screen: u16) -> u16 {
-    let room = usize::from(screen).saturating_sub(SCALE + 4 + 25);
-    let columns = WIDTHS.into_iter().find(|&columns| columns <= room).unwrap_or(WIDTHS[WIDTHS.len() - 1]);
-    u16::try_from(columns + SCALE + 4).unwrap_or(screen)
-}
+/// Columns of the figures at the right: an arrow or a word, and a rate.
+const LEGEND: usize = 5 + Figure::RATE_WIDTH + 1;
 
 pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, theme: Theme) {
-    let snapshot = app.snapshot();
-    let units = app.units();
-    if area.height <= 1 {
+    if area.is_empty() {
+        return;
+    }
+    let (snapshot, units) = (app.snapshot(), app.units());
+    if area.height <= 2 {
         return one_line(buf, area, snapshot, units, theme);
     }
-    let title = format!("Traffic, last {}", snapshot.view.span.label());
-    if matches!(frame, Frame::Boxed) {
-        let columns = fitting(snapshot, usize::from(area.width).saturating_sub(SCALE + 4));
-        let [now, average, peak] = figures(snapshot, &columns, units);
-        let aside = match area.width {
-            100.. => format!("now {now}   average {average}   peak {peak}"),
-            _ => format!("now {now}   peak {peak}"),
-        };
-        let inner = panel(buf, area, frame, &title, &aside, theme);
-        return scaled(buf, inner, &columns, units, theme);
+    let title = format!("Traffic, last {}", label(snapshot));
+    let frame = if matches!(frame, Frame::Boxed) { frame } else { Frame::Ruled };
+    let inner = panel(buf, area, frame, &title, &settled(snapshot), theme);
+    let inner = text::inset(inner);
+    let width = usize::from(inner.width);
+    let scale = if 100 <= width { SCALE } else { 0 };
+    let bars = bars(snapshot, units, width.saturating_sub(scale + LEGEND + 1));
+    let top = flow_graph::round_top(flow_graph::highest(&bars));
+    let (left, columns) = (u16::try_from(scale).unwrap_or(0), u16::try_from(bars.len()).unwrap_or(0));
+    let chart = Rect { x: inner.x + left, width: columns, ..inner };
+    flow_graph::render(buf, chart, &bars, top, theme);
+    let height = usize::from(inner.height);
+    if 0 < scale {
+        let middle = flow_graph::above(height);
+        for (y, value) in [(0, top), (middle.saturating_sub(1), 0)] {
+            let label = Figure::per_second(value, 1, units.label());
+            text::put(buf, inner, 0, y, &format!("{label:>9}"), theme.dim(), theme);
+        }
     }
-    let inner = panel(buf, area, frame, &title, "", theme);
-    let legend = 4 + 2 + Figure::RATE_WIDTH + 1;
-    let columns = fitting(snapshot, usize::from(inner.width).saturating_sub(legend + 3));
-    let drawn = columns.len();
-    let chart = Rect { x: inner.x + 1.min(inner.width), width: inner.width.saturating_sub(1), ..inner };
-    bars(buf, chart, &columns, units, highest(&columns, units), theme);
-    let figures = figures(snapshot, &columns, units);
-    for (y, (label, figure)) in ["now", "avg", "peak"].into_iter().zip(figures).enumerate() {
-        text::put(buf, inner, drawn + 3, y, &format!("{label:4}"), theme.dim(), theme);
-        text::put(buf, inner, drawn + 8, y, &format!("{figure:>9}"), theme.plain(), theme);
+    legend(buf, inner, scale + bars.len() + 1, &bars, (snapshot, units), theme);
+}
+
+/// Which moment figures are settled up to.
+fn settled(snapshot: &Snapshot) -> String {
+    match snapshot.unsettled_s() {
+        ..=0 => "settled".to_owned(),
+        seconds => format!("settled to -{seconds} s"),
     }
 }
 
-/// With a scale at the left.
-fn scaled(buf: &mut Buffer, area: Rect, columns: &[Tally], units: Units, theme: Theme) {
-    let top = round_top(highest(columns, units));
+/// Now and the peak of what comes in, then of what goes out.
+fn legend(buf: &mut Buffer, area: Rect, x: usize, bars: &[Bar], (snapshot, units): (&Snapshot, Units), theme: Theme) {
+    let [down, up] = theme.arrows();
+    let now = header::lately(snapshot);
+    let peak = |of: &dyn Fn(&Bar) -> u64| bars.iter().filter(|bar| bar.is_settled).map(of).max().unwrap_or(0);
+    let figure = |amount: u64| Figure::per_second(amount, 1, units.label());
     let height = usize::from(area.height);
-    for (y, value) in [(0, top), (height / 2, top / 2), (height.saturating_sub(1), 0)] {
-        let label = Figure::per_second(value, 1, units.label());
-        text::put(buf, area, 1, y, &format!("{label:>9}"), theme.dim(), theme);
+    let above = flow_graph::above(height);
+    let (peak_in, peak_out) = (figure(peak(&|bar| bar.up)), figure(peak(&|bar| bar.down)));
+    let mut lines = vec![(0, down, units.rate(now.down, now.seconds), theme.traffic())];
+    if 2 <= above {
+        lines.push((1, "peak", peak_in, theme.dim()));
     }
-    let left = 11.min(area.width);
-    let chart = Rect { x: area.x + left, width: area.width - left, ..area };
-    bars(buf, chart, columns, units, top, theme);
+    if above < height {
+        lines.push((above, up, units.rate(now.up, now.seconds), theme.outbound()));
+    }
+    if above + 1 < height {
+        lines.push((above + 1, "peak", peak_out, theme.dim()));
+    }
+    for (y, word, figure, style) in lines {
+        text::put(buf, area, x, y, &format!("{word:4} {figure:>9}"), style, theme);
+    }
 }
 
 fn one_line(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, units: Units, theme: Theme) {
-    let columns = fitting(snapshot, usize::from(area.width).saturating_sub(Figure::RATE_WIDTH + 1));
-    bars(buf, area, &columns, units, highest(&columns, units), theme);
-    let [_, _, peak] = figures(snapshot, &columns, units);
-    let text = if columns.len() + 25 <= usize::from(area.width) {
-        format!("{}, peak {peak}", snapshot.view.span.label())
+    let area = text::inset(area);
+    let mut bars = bars(snapshot, units, usize::from(area.width).saturating_sub(Figure::RATE_WIDTH + 1));
+    // There is one line, and it is of everything.
+    for bar in &mut bars {
+        *bar = Bar { up: bar.up.saturating_add(bar.down), down: 0, ..*bar };
+    }
+    let highest = flow_graph::highest(&bars);
+    let columns = u16::try_from(bars.len()).unwrap_or(0).min(area.width);
+    flow_graph::render(buf, Rect { width: columns, ..area }, &bars, highest, theme);
+    let peak = Figure::per_second(highest, 1, units.label());
+    let text = if bars.len() + 26 <= usize::from(area.width) {
+        format!("{}, peak {peak}", label(snapshot))
     } else {
         format!("{peak:>9}")
     };
-    let left = u16::try_from(columns.len()).unwrap_or(0).min(area.width);
-    let rest = Rect { x: area.x + left, width: area.width - left, ..area };
+    let rest = Rect { x: area.x + columns, width: area.width - columns, ..area };
     text::line(buf, rest, Vec::new(), vec![Part::new(text, theme.plain(), 0)], 0, theme);
-}
-
-/// Now, on average and at the peak. Now is a mean of ten seconds, so the peak is the highest of those and of what is drawn.
-fn figures(snapshot: &Snapshot, drawn: &[Tally], units: Units) -> [Figure; 3] {
-    let (now, seconds) = header::lately(snapshot);
-    let tens = usize::try_from(shown(snapshot) / 10).unwrap_or(1);
-    let current = units.measure(per_second(now, seconds));
-    let peak = highest(&columns(snapshot, tens), units).max(highest(drawn, units)).max(current);
-    let average = units.rate(snapshot.everything(), snapshot.seconds);
-    [units.rate(now, seconds), average, Figure::per_second(peak, 1, units.label())]
-}
-
-/// As many columns as there is room for.
-fn fitting(snapshot: &Snapshot, room: usize) -> Vec<Tally> {
-    let count = WIDTHS.into_iter().find(|&columns| columns <= room).unwrap_or(0);
-    columns(snapshot, count)
 }
 
 /// Seconds that the graph shows.
@@ -104,53 +110,33 @@ fn shown(snapshot: &Snapshot) -> i64 {
     snapshot.view.span.seconds().max(Span::FiveMinutes.seconds())
 }
 
-/// So many columns: what the seconds of each brought on average, in each second.
-fn columns(snapshot: &Snapshot, count: usize) -> Vec<Tally> {
-    let now = snapshot.at.0.div_euclid(1000);
-    let step = shown(snapshot) / i64::try_from(count).unwrap_or(1).max(1);
-    let from = now.saturating_sub(shown(snapshot));
+fn label(snapshot: &Snapshot) -> &'static str {
+    snapshot.view.span.max(Span::FiveMinutes).label()
+}
+
+/// As many columns as there is room for: what the slice in its middle brought on average, in each second.
+fn bars(snapshot: &Snapshot, units: Units, room: usize) -> Vec<Bar> {
+    let count = WIDTHS.into_iter().find(|&columns| columns <= room).unwrap_or(0);
+    let columns = i64::try_from(count).unwrap_or(0);
+    let shown_ms = shown(snapshot).saturating_mul(1000);
+    let from = snapshot.at.0.saturating_sub(shown_ms);
+    // Where nothing enters or leaves, there is one direction.
+    let has_ways = snapshot.series.iter().any(|point| !point.ways().sum().counts.is_zero());
+    let mut points = snapshot.series.iter().peekable();
+    let mut current: Option<&Point> = None;
     let column = |n: i64| {
-        let middle = from.saturating_add(n.saturating_mul(step)).saturating_add(step / 2);
-        let point = snapshot.series.iter().rev().find(|point| point.start <= middle);
-        point.map_or_else(Tally::default, |point| per_second(point.sum(), point.seconds))
-    };
-    (0..i64::try_from(count).unwrap_or(0)).map(column).collect()
-}
-
-const fn per_second(mut sum: Tally, seconds: u64) -> Tally {
-    let seconds = if seconds == 0 { 1 } else { seconds };
-    sum.counts.bytes /= seconds;
-    sum.counts.packets /= seconds;
-    sum.flows /= seconds;
-    sum
-}
-
-fn highest(columns: &[Tally], units: Units) -> u64 {
-    columns.iter().map(|&column| units.measure(column)).max().unwrap_or(0)
-}
-
-/// The top of the scale: the next of 1, 2 or 5 times a power of ten, so that it rarely moves.
-fn round_top(highest: u64) -> u64 {
-    let highest = highest.max(1);
-    let power = 10_u64.pow(highest.ilog10());
-    [1, 2, 5, 10].into_iter().map(|times| power.saturating_mul(times)).find(|&top| highest <= top).unwrap_or(u64::MAX)
-}
-
-fn bars(buf: &mut Buffer, area: Rect, columns: &[Tally], units: Units, top: u64, theme: Theme) {
-    let levels = theme.levels();
-    let height = usize::from(area.height);
-    let steps = u128::try_from(levels.len() * height).unwrap_or(1);
-    for (x, &column) in columns.iter().enumerate() {
-        let value = units.measure(column);
-        // What is not nothing is seen.
-        let filled = (u128::from(value) * steps).div_ceil(u128::from(top.max(1)));
-        let filled = usize::try_from(filled).unwrap_or(0);
-        for y in 0..height {
-            let level = filled.saturating_sub((height - 1 - y) * levels.len()).min(levels.len());
-            let Some(glyph) = level.checked_sub(1).and_then(|level| levels.get(level)) else { continue };
-            text::put(buf, area, x, y, glyph, theme.traffic(), theme);
+        let middle = from.saturating_add(shown_ms.saturating_mul(2 * n + 1) / (2 * columns).max(1));
+        while let Some(point) = points.next_if(|point| point.start.saturating_mul(1000) <= middle) {
+            current = Some(point);
         }
-    }
+        let Some(point) = current else { return Bar { is_settled: true, ..Bar::default() } };
+        let measure = |tally: Tally| units.measure(tally) / point.seconds.max(1);
+        let ways = point.ways();
+        if has_ways {
+            Bar { up: measure(ways.down), down: measure(ways.up), is_settled: point.is_settled }
+        } else {
+            Bar { up: measure(point.sum()), down: 0, is_settled: point.is_settled }
+        }
+    };
+    (0..columns).map(column).collect()
 }
-
-const _: () = assert!(Span::Hour.seconds() % 240 == 0);

@@ -11,23 +11,35 @@ use crate::tui::app::{App, Source};
 use crate::tui::units::{self, Figure};
 use crate::tui::view::text::{self, Part};
 use crate::tui::view::theme::Theme;
-use crate::window::{Snapshot, Tally};
+use crate::window::{Point, Snapshot, Tally};
 
 pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
-    let mut left = vec![Part::new("flowglass", theme.strong(), 7)];
+    let mut left = vec![Part::new("flowglass", theme.strong(), 8)];
     left.extend(badge(app, theme));
-    left.push(Part::new(source(app), theme.plain(), 6));
+    left.push(Part::new(source(app), theme.plain(), 9));
     if let Some(exporters) = exporters(app) {
-        left.push(Part::new(exporters, theme.plain(), 5));
+        left.push(Part::new(exporters, theme.plain(), 6));
     }
-    let (now, seconds) = lately(app.snapshot());
-    let mut right = vec![
-        Part::new(format!("{:>9}", app.units().rate(now, seconds)), theme.strong(), 0),
-        Part::new(format!("{:>6} flows/s", Figure::per_second(now.flows, seconds, "")), theme.plain(), 4),
-    ];
+    let now = lately(app.snapshot());
+    let [down, up] = theme.arrows();
+    let rate = |tally| format!("{:>9}", app.units().rate(tally, now.seconds));
+    let mut right = if now.down == Tally::default() && now.up == Tally::default() {
+        // Nothing enters or leaves: both ends are inside, or neither is.
+        vec![Part::new(rate(now.sum), theme.strong(), 0)]
+    } else {
+        vec![
+            Part::new(format!("{down}{}", rate(now.down)), theme.traffic().patch(theme.strong()), 0),
+            Part::new(format!("{up}{}", rate(now.up)), theme.outbound().patch(theme.strong()), 1),
+        ]
+    };
+    right.push(Part::new(
+        format!("{:>6} flows/s", Figure::per_second(now.sum.flows, now.seconds, "")),
+        theme.plain(),
+        5,
+    ));
     right.extend(losses(app, theme));
     right.extend(app.pace().map(|pace| Part::new(pace, theme.notice(), 2)));
-    right.push(Part::new(units::clock(app.feed().now, app.feed().utc_offset_s), theme.dim(), 3));
+    right.push(Part::new(units::clock(app.feed().now, app.feed().utc_offset_s), theme.dim(), 4));
     text::line(buf, text::inset(area), left, right, 2, theme);
 }
 
@@ -71,11 +83,24 @@ fn exporters(app: &App) -> Option<String> {
     })
 }
 
-/// What the last settled slice brought, with its seconds.
-pub(super) fn lately(snapshot: &Snapshot) -> (Tally, u64) {
+/// What the last settled slice brought.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lately {
+    pub(super) down: Tally,
+    pub(super) up: Tally,
+    /// Whichever way it went.
+    pub(super) sum: Tally,
+    pub(super) seconds: u64,
+}
+
+pub(super) fn lately(snapshot: &Snapshot) -> Lately {
     let until = snapshot.until.0.div_euclid(1000);
     let point = snapshot.series.iter().rev().find(|point| point.start < until);
-    point.map_or((Tally::default(), 1), |point| (point.sum(), point.seconds))
+    let of = |point: &Point| {
+        let ways = point.ways();
+        Lately { down: ways.down, up: ways.up, sum: point.sum(), seconds: point.seconds }
+    };
+    point.map_or_else(|| Lately { seconds: 1, ..Lately::default() }, of)
 }
 
 /// One part per place where something was lost, or the good news.

@@ -6,12 +6,22 @@ use ratatui::layout::Rect;
 use crate::tui::app::App;
 use crate::tui::keys::{self, Keys};
 use crate::tui::view::theme::Theme;
-use crate::tui::view::{Frame, panel, text};
+use crate::tui::view::{Frame, panel, ranking, text};
+use crate::window::Badge;
 
 /// The words on screen that are not plain.
 const WORDS: &[(&str, &str)] = &[
-    ("rate", "averaged over the span; bytes count in the second in which their record arrived"),
+    ("inside", "hosts of private networks, or of those that --local names; the other end is outside"),
+    ("down, up", "towards the inside, and out of it; of a host, what it received and what it sent"),
+    ("rate", "averaged over the span, up to where figures are settled"),
+    (
+        "settled",
+        "exporters report late; what passed before has been reported, the lighter part of the graph may still grow",
+    ),
+    ("since", "when the first of it passed, within the last hour"),
     ("service", "named after the lower port, which is a guess and no evidence"),
+    ("once", "traffic that two exporters saw, or one saw twice, is counted once; `o` counts all reports"),
+    ("estimated", "counts times the rate of sampling; `r` shows them as reported"),
     ("decoded", "datagrams understood, of all that arrived"),
     ("waiting", "sets whose template has not come yet; they are decoded when it comes"),
     ("lost", "sequence numbers say that it was sent; it never arrived"),
@@ -25,7 +35,7 @@ const NAME: usize = 16;
 pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let lines = lines(area, app);
     let room = usize::from(area.height.saturating_sub(1));
-    let first = app.help_offset().min(lines.len().saturating_sub(room));
+    let first = app.top_offset().min(lines.len().saturating_sub(room));
     let last = lines.len().min(first + room);
     let aside = format!("{}-{last} of {}", last.min(first + 1), lines.len());
     let (search, is_searching) = app.help_search();
@@ -78,6 +88,16 @@ fn lines(area: Rect, app: &App) -> Vec<Line> {
     }
     for (word, meaning) in words {
         entry(&mut lines, word, meaning, area);
+    }
+    let badges: Vec<_> =
+        Badge::ALL.into_iter().filter(|badge| has([badge.word(), badge.meaning(), "badges"])).collect();
+    if !badges.is_empty() {
+        lines.push(Line::Heading(""));
+        lines.push(Line::Heading("Badges of rows; their words are conditions at the end of a filter"));
+    }
+    for badge in badges {
+        let mark = ranking::badge_mark(badge, 0, Theme::default());
+        entry(&mut lines, &format!("{mark}  {}", badge.word()), badge.meaning(), area);
     }
     lines
 }

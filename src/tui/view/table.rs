@@ -8,21 +8,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
+use crate::tui::app::columns::Column;
 use crate::tui::view::text;
 use crate::tui::view::theme::Theme;
-
-/// What the table knows of a column.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
-    pub(super) heading: &'static str,
-    /// The least columns of the screen it needs.
-    pub(super) width: usize,
-    /// What it can use; the same for one that cannot use more.
-    pub(super) widest: usize,
-    pub(super) is_number: bool,
-    /// Columns with a higher one leave first; those with 0 never do.
-    pub(super) rank: u8,
-}
 
 /// Columns with their places, for a screen of one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +51,7 @@ impl Layout {
         Self { list: list.collect(), width }
     }
 
+    #[cfg(test)]
     pub(super) fn has(&self, column: usize) -> bool {
         self.list.iter().any(|&(at, ..)| at == column)
     }
@@ -137,17 +126,17 @@ pub(super) const fn room(height: usize, total: usize) -> usize {
     if lines < total { lines.saturating_sub(1) } else { lines }
 }
 
-/// Draws headings and the rows from `offset` on; `cell` is asked for those in sight alone. `beyond` makes the last line
+/// Draws headings and the rows from `offset` on, of so many that are there and so many that there are; `cell` is asked for those in sight alone. `beyond` makes the last line
 /// of those that do not fit.
 #[expect(clippy::too_many_arguments, reason = "a table is all of these")]
 pub(super) fn render(
     buf: &mut Buffer,
     area: Rect,
     (columns, layout): (&[Column], &Layout),
-    (offset, total): (usize, usize),
+    (offset, rows, total): (usize, usize, usize),
     marks: Marks,
     cell: impl Fn(usize, usize, usize) -> Cell,
-    beyond: impl Fn(usize, usize) -> Cell,
+    beyond: impl Fn(usize, usize, usize) -> Cell,
     theme: Theme,
 ) {
     if area.is_empty() {
@@ -158,7 +147,7 @@ pub(super) fn render(
         Cell::new(format!("{mark}{}", columns.get(at).map_or("", |column| column.heading)))
     });
     let fits = room(usize::from(area.height), total);
-    let last = total.min(offset.saturating_add(fits));
+    let last = rows.min(offset.saturating_add(fits));
     for (y, row) in (offset..last).enumerate() {
         let is_selected = marks.selected == Some(row);
         let style = if is_selected { theme.selected() } else { theme.plain() };
@@ -167,7 +156,7 @@ pub(super) fn render(
     }
     if last < total && fits + 1 < usize::from(area.height) {
         let y = last - offset + 1;
-        line(buf, area, y, (columns, layout), theme.dim(), None, theme, |at, _| beyond(at, total - last));
+        line(buf, area, y, (columns, layout), theme.dim(), None, theme, |at, width| beyond(at, width, total - last));
     }
 }
 

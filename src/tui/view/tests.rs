@@ -13,15 +13,111 @@ use crate::window::{Limits, Span, Window};
 
 const COLOR: Theme = Theme { scheme: Scheme::Dark, depth: Depth::Sixteen, ascii: false };
 
-/// An app that has seen `feed` and then these keys.
+/// An app that has seen `feed` and then these keys, with everything that it wished for.
 fn app(feed: Feed, keys: &[Key]) -> App {
     let mut app = App::new(feed.shown(0).view.span, Units::Bits);
-    app.update(Event::Room { rows: 10, help_hidden: 100 });
-    app.update(Event::Feed(feed));
+    app.update(Event::Room(Room { rows: 10, columns: vec![0, 1, 2], hidden: 100 }));
+    if !feed.views.is_empty() {
+        app.update(Event::Feed(canned::answer(app.wish())));
+    }
     for key in keys {
         app.update(Event::Key(*key));
     }
+    let mut answered = if feed.views.is_empty() { feed.clone() } else { canned::answer(app.wish()) };
+    answered = Feed { wish: answered.wish, views: answered.views, tail: answered.tail, lags: answered.lags, ..feed };
+    app.update(Event::Feed(answered));
     app
+}
+
+/// The same, where each key is answered.
+fn driven(keys: &str, (width, height): (u16, u16), theme: Theme) -> (App, Buffer) {
+    let mut app = canned::app(&[]);
+    draw(&mut app, width, height, theme);
+    for letter in keys.chars() {
+        let key = match letter {
+            '\n' => Key::Enter,
+            '\t' => Key::Tab,
+            letter => Key::Char(letter),
+        };
+        canned::drive(&mut app, &[key]);
+        draw(&mut app, width, height, theme);
+    }
+    let buf = draw(&mut app, width, height, theme);
+    (app, buf)
+}
+
+/// Every view, and every card, with the keys that lead there.
+const VIEWS: [(&str, &str); 15] = [
+    ("overview", "j"),
+    ("conversations", "2jj"),
+    ("hosts", "3j"),
+    ("services", "4"),
+    ("protocols", "4b"),
+    ("exporters", "5"),
+    ("interfaces", "5b"),
+    ("flows", "6j"),
+    ("drilled", "3j\nj\n"),
+    ("card_host", "3je"),
+    ("card_flow", "6je"),
+    ("card_exporter", "5je"),
+    ("card_service", "4je"),
+    ("columns", "2c"),
+    ("states", "2roaj*>>n"),
+];
+
+#[test]
+fn every_view_at_every_usual_size() {
+    for (name, keys) in VIEWS {
+        for size in [(40, 10), (80, 24), (120, 40), (200, 60)] {
+            let (_, buf) = driven(keys, size, COLOR);
+            insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), text(&buf));
+        }
+    }
+}
+
+/// What colours and modifiers the overview has, cell by cell: a letter for each style, in the order of the list below.
+#[test]
+fn styles_of_the_overview() {
+    for (name, theme) in [("dark", COLOR), ("mono", Theme { scheme: Scheme::Mono, ..COLOR })] {
+        let (_, buf) = driven("j>", (120, 40), theme);
+        let mut styles = Vec::new();
+        let mut letters = String::new();
+        for y in 0..40 {
+            for x in 0..120 {
+                let style = buf[(x, y)].style();
+                let at = styles.iter().position(|other| *other == style).unwrap_or_else(|| {
+                    styles.push(style);
+                    styles.len() - 1
+                });
+                letters.push(char::from(b'a' + u8::try_from(at).unwrap()));
+            }
+            letters.push('\n');
+        }
+        let list: Vec<_> = styles.iter().zip('a'..).map(|(style, letter)| format!("{letter}: {style:?}")).collect();
+        insta::assert_snapshot!(format!("styles_{name}"), format!("{letters}\n{}", list.join("\n")));
+    }
+}
+
+#[test]
+fn every_view_and_card_at_every_size() {
+    for (_, keys) in VIEWS {
+        let (mut app, _) = driven(keys, (80, 24), COLOR);
+        for (width, height) in sizes().step_by(5) {
+            draw(&mut app, width, height, COLOR);
+        }
+    }
+}
+
+/// How much, since when and who are on every screen that has any room.
+#[test]
+fn the_question_stays_answered_on_small_screens() {
+    for size in [(80, 24), (40, 10)] {
+        let (_, buf) = driven("", size, COLOR);
+        let picture = text(&buf);
+        assert!(picture.contains("192.168.1"), "who: {picture}");
+        assert!(picture.contains("since") && picture.contains("03:09"), "since when: {picture}");
+        assert!(picture.contains(" M"), "how much: {picture}");
+    }
 }
 
 fn draw(app: &mut App, width: u16, height: u16, theme: Theme) -> Buffer {
@@ -226,8 +322,8 @@ fn the_last_picture_is_plain_text() {
 
 #[test]
 fn the_rate_and_the_account_stay_on_small_screens() {
-    let rate = |size| picture(canned::feed(Span::Minute), &[], size, COLOR).contains("696 Mb/s");
-    assert!(rate((9, 1)));
+    let rate = |size| picture(canned::feed(Span::Minute), &[], size, COLOR).contains("437 Mb/s");
+    assert!(rate((12, 1)));
     assert!(rate((40, 1)));
     assert!(rate((20, 5)));
     assert!(picture(canned::feed(Span::Minute), &[], (20, 5), COLOR).contains("lost 0"));
@@ -238,7 +334,7 @@ fn the_rate_and_the_account_stay_on_small_screens() {
 fn every_line_of_the_table_is_as_wide_as_the_screen() {
     for width in 40..=240 {
         let picture = picture(canned::feed(Span::Minute), &[], (width, 20), COLOR);
-        let heading = picture.lines().find(|line| line.contains("source")).unwrap();
+        let heading = picture.lines().find(|line| line.contains("outside")).unwrap();
         let margin = usize::from(60 <= width);
         assert_eq!(heading.chars().count(), usize::from(width) - margin, "{heading}");
     }
@@ -248,12 +344,12 @@ fn every_line_of_the_table_is_as_wide_as_the_screen() {
 fn the_sorted_column_is_shown_before_others() {
     let heading = |keys: &[Key]| {
         let picture = picture(canned::feed(Span::Minute), keys, (80, 24), COLOR);
-        picture.lines().find(|line| line.contains("source")).unwrap().to_owned()
+        picture.lines().find(|line| line.contains("outside")).unwrap().to_owned()
     };
-    assert!(heading(&[]).contains("▼total"));
+    assert!(!heading(&[]).contains("▼"));
     assert!(!heading(&[]).contains("flows"));
     assert!(heading(&[Key::Char('S')]).contains("▼flows"));
-    assert!(heading(&[Key::Char('s')]).contains("▼packets"));
+    assert!(heading(&[Key::Char('s')]).contains("▼down"));
 }
 
 #[test]
@@ -262,14 +358,16 @@ fn the_selected_row_alone_is_reversed() {
     for theme in [COLOR, Theme::default()] {
         let buf = draw(&mut app, 80, 24, theme);
         let reversed: Vec<_> = (0..24).filter(|&y| buf[(5, y)].modifier.contains(Modifier::REVERSED)).collect();
-        assert_eq!(reversed, [8]);
+        assert_eq!(reversed, [9]);
     }
 }
 
 #[test]
 fn rows_below_the_last_page_are_counted_and_summed() {
-    let picture = picture(canned::feed(Span::Minute), &[Key::End], (80, 24), COLOR);
-    assert!(picture.contains("318-330 of 330"), "{picture}");
+    let (mut app, _) = driven("2", (80, 24), COLOR);
+    (0..2).for_each(|_| canned::drive(&mut app, &[Key::End]));
+    let picture = text(&draw(&mut app, 80, 24, COLOR));
+    assert!(picture.contains("-330 of 330"), "{picture}");
     assert!(!picture.contains("more"));
 }
 
@@ -326,13 +424,16 @@ fn a_column_that_is_complete_keeps_its_height() {
         let mut window = Window::new(Limits::default());
         canned::flows().iter().for_each(|flow| window.record(flow));
         let now = canned::NOW.plus(later_s * 1000);
-        let snapshot = Arc::new(window.snapshot(&Span::FiveMinutes.into(), now));
-        let picture = picture(Feed { views: vec![snapshot], now, ..canned::feed(Span::Minute) }, &[], (40, 10), COLOR);
-        picture.lines().nth(1).unwrap().chars().take(30).collect::<String>()
+        let mut app = App::new(Span::FiveMinutes, Units::Bits);
+        let wish = app.wish();
+        let views = wish.views.iter().map(|view| Arc::new(window.snapshot(view, now))).collect();
+        app.update(Event::Feed(Feed { wish: Arc::new(wish), views, now, ..canned::feed(Span::Minute) }));
+        let picture = text(&draw(&mut app, 40, 10, COLOR));
+        picture.lines().nth(1).unwrap().chars().skip(1).take(20).collect::<String>()
     };
-    // Ten seconds a column: 40 s later the same columns stand four further left.
-    let (now, later) = (heights(0), heights(40));
-    let moved: String = now.chars().skip(4).collect();
+    // Fifteen seconds a column: a minute later the same columns stand four further left.
+    let (now, later) = (heights(0), heights(60));
+    let moved: String = now.chars().skip(4).take(12).collect();
     assert!(later.starts_with(&moved), "{now}\n{later}");
     assert_ne!(now, later);
 }

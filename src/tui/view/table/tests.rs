@@ -22,7 +22,7 @@ fn cell(row: usize, column: usize, _: usize) -> Cell {
     }
 }
 
-fn beyond(column: usize, more: usize) -> Cell {
+fn beyond(column: usize, _: usize, more: usize) -> Cell {
     Cell::new(if column == 0 { format!("… {more} more") } else { String::new() })
 }
 
@@ -30,7 +30,7 @@ fn drawn(width: u16, height: u16, offset: usize, total: usize, marks: Marks) -> 
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
     let layout = Layout::new(&COLUMNS, &[], &[], usize::from(width));
-    render(&mut buf, area, (&COLUMNS, &layout), (offset, total), marks, cell, beyond, Theme::default());
+    render(&mut buf, area, (&COLUMNS, &layout), (offset, total, total), marks, cell, beyond, Theme::default());
     buf
 }
 
@@ -83,7 +83,7 @@ fn only_rows_in_sight_are_made() {
         asked.set(asked.get() + 1);
         cell(row, column, width)
     };
-    let whole = (50_000, 100_000);
+    let whole = (50_000, 100_000, 100_000);
     render(&mut buf, area, (&COLUMNS, &layout), whole, Marks::default(), counted, beyond, Theme::default());
     assert_eq!(asked.get(), 38 * COLUMNS.len());
     assert!(text(&buf).contains("… 49962 more"));
