@@ -124,10 +124,7 @@ pub enum Format {
 impl Command {
     /// Whether a broken configuration is in its way.
     const fn reads_settings(&self) -> bool {
-        match self {
-            Self::Completions { .. } | Self::Man { .. } => false,
-            _ => true,
-        }
+        !matches!(self, Self::Completions { .. } | Self::Man { .. })
     }
 }
 

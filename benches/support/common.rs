@@ -7,6 +7,7 @@ use flowglass::ie::ElementId;
 use flowglass::wire::template::{FieldSpecifier, Template, TemplateId};
 
 /// What a flow is usually made of: 46 octets.
+#[allow(dead_code, reason = "not every bench needs it")]
 pub(crate) const FIELDS: &[(u16, u16)] = &[
     (8, 4),
     (12, 4),
@@ -25,12 +26,14 @@ pub(crate) const FIELDS: &[(u16, u16)] = &[
     (17, 4),
 ];
 
+#[allow(dead_code, reason = "not every bench needs it")]
 pub(crate) fn template(id: u16, scopes: usize, fields: &[(u16, u16)]) -> Template {
     let field = |&(id, length): &(u16, u16)| FieldSpecifier { element: ElementId::Iana(id), length };
     Template { id: TemplateId(id), scopes, fields: fields.iter().map(field).collect() }
 }
 
 /// Peak resident MiB of a process; `self` is this one.
+#[allow(dead_code, reason = "not every bench needs it")]
 pub(crate) fn peak(process: &str) -> u64 {
     status(process, "VmHWM:")
 }

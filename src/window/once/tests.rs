@@ -85,14 +85,14 @@ fn what_is_remembered_is_bounded() {
     let mut once = Once::new();
     once.advance(Timestamp(NOW));
     for n in 0..3 * u32::try_from(CLAIMS).unwrap() {
-        let mut flow = record((n % 2) as u8, 50_000, 0);
+        let mut flow = record(u8::try_from(n % 2).unwrap(), 50_000, 0);
         flow.key.src_ip = Ipv4Addr::from_bits(0x0a00_0000 + n).into();
         flow.nat_src_ip = Some(Ipv4Addr::from_bits(0xcb00_0000 + n).into());
         once.look(&flow, is_local);
     }
     assert!(once.claims.iter().all(|generation| generation.len() <= CLAIMS));
     assert!(once.translations.iter().all(|generation| generation.len() <= TRANSLATIONS));
-    for in_if in 0..2 * OBSERVERS as u32 {
+    for in_if in 0..2 * u32::try_from(OBSERVERS).unwrap() {
         once.look(&FlowRecord { in_if, ..record(1, 1, 0) }, is_local);
     }
     assert_eq!(once.by_number.len(), OBSERVERS);
