@@ -547,7 +547,8 @@ fn unknown(word: &str, span: &Range<usize>) -> ParseError {
     }
     let lower: String = word.to_lowercase().chars().take(32).collect();
     if BADGES.contains(&lower.as_str()) {
-        return error.with_hint("badges are of rows: they stand at the end of the filter of a live screen, and nowhere else");
+        return error
+            .with_hint("badges are of rows: they stand at the end of the filter of a live screen, and nowhere else");
     }
     let near = keywords().map(|keyword| (strsim::damerau_levenshtein(&lower, keyword), keyword)).min();
     match near {
