@@ -2,7 +2,7 @@
 """Writes a capture of one download of 100 Mbit/s, as an exporter with an active timeout tells of it.
 
     screenshots/download.py 60 > download.pcap     # reported every 60 seconds, for an hour
-    flowglass replay download.pcap                 # `A` shows the same by the time of arrival
+    flowglass replay download.pcap                 # `a` shows the same by the time of arrival
 """
 
 import struct

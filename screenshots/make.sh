@@ -2,7 +2,8 @@
 # Makes the pictures in this folder from the real program, in a real terminal on a screen that nobody sees.
 # Needs Xvfb, kitty, xdotool, ImageMagick and JetBrains Mono; on Debian:
 #   apt-get install --no-install-recommends xvfb kitty xdotool imagemagick fonts-jetbrains-mono
-# Usage: screenshots/make.sh [NAME…]    all pictures, or the named ones: main small help waiting mono
+# Usage: screenshots/make.sh [NAME…]    all pictures, or the named ones: main small tiny help waiting mono host exporters
+# flows tour; `tour` is an animation
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,10 +36,11 @@ hide_window_decorations yes
 enable_audio_bell no
 CONF
 
-# shot NAME COLUMNS ROWS SECONDS KEY COMMAND…: the screen after so many seconds, and a key (`-` for none).
+# shot NAME COLUMNS ROWS SECONDS KEYS COMMAND…: the screen after so many seconds, and keys with a comma between them (`-`
+# for none). Of a name that ends in `.gif`, a picture after each key.
 # Runs in a subshell, which ends what it started.
 shot() (
-    name=$1 columns=$2 rows=$3 seconds=$4 key=$5
+    name=$1 columns=$2 rows=$3 seconds=$4 keys=$5
     shift 5
     running=()
     trap 'kill "${running[@]}" 2>/dev/null; wait' EXIT
@@ -53,27 +55,45 @@ shot() (
     running=($! "${running[@]}") # The terminal before its display.
     sleep "$seconds"
     window=$(xdotool search --onlyvisible --class flowglass | tail -n 1) || { cat "$scratch/$name.log" >&2; return 1; }
-    if [ "$key" != - ]; then
-        xdotool windowfocus "$window" key "$key"
-        sleep 2
+    xdotool windowfocus "$window"
+    take() { import -window "$window" -strip "$scratch/$name.$1.png"; }
+    take 00
+    frame=0
+    if [ "$keys" != - ]; then
+        for key in ${keys//,/ }; do
+            xdotool key --window 0 "$key"
+            sleep 1.5
+            frame=$((frame + 1))
+            take "$(printf %02d "$frame")"
+        done
     fi
-    import -window "$window" -strip "$scratch/$name.png"
-    convert "$scratch/$name.png" +dither -colors 64 -define png:compression-level=9 "screenshots/$name.png"
-    echo "screenshots/$name.png: $(stat -c %s "screenshots/$name.png") bytes"
+    if [ "${name%.gif}" != "$name" ]; then
+        file=screenshots/$name
+        convert -delay 160 -loop 0 "$scratch/$name".??.png +dither -colors 32 -layers Optimize "$file"
+    else
+        file=screenshots/$name.png
+        convert "$scratch/$name.$(printf %02d "$frame").png" +dither -colors 64 -define png:compression-level=9 "$file"
+    fi
+    echo "$file: $(stat -c %s "$file") bytes"
 )
 
 picture() {
     case $1 in
-    main) shot main 120 40 78 - "$program" demo ;;
-    small) shot small 80 24 78 - "$program" demo ;;
+    main) shot main 120 40 100 j,j "$program" demo ;;
+    small) shot small 80 24 100 - "$program" demo ;;
+    tiny) shot tiny 40 10 100 - "$program" demo ;;
+    host) shot host 120 40 100 3,j,e "$program" demo ;;
+    exporters) shot exporters 120 40 100 5,j "$program" demo ;;
+    flows) shot flows 120 40 60 6,j "$program" demo ;;
+    tour) shot tour.gif 100 30 100 s,s,j,Return,j,Return,Escape,Escape,y,t,Escape,Escape,5 "$program" demo ;;
     help) shot help 120 40 20 question "$program" demo ;;
     waiting) shot waiting 120 40 9 - "$program" --host 127.0.0.1 --port 0 --no-db ;;
-    mono) shot mono 120 40 78 - env NO_COLOR=1 "$program" demo ;;
-    *) echo "screenshots: no picture \`$1\`; there are main, small, help, waiting and mono" >&2; exit 2 ;;
+    mono) shot mono 120 40 100 - env NO_COLOR=1 "$program" demo ;;
+    *) echo "screenshots: no picture \`$1\`; there are main, small, tiny, help, waiting, mono, host, exporters, flows and tour" >&2; exit 2 ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- main small help waiting mono
+[ $# -gt 0 ] || set -- main small tiny help waiting mono host exporters flows tour
 pictures=()
 for name in "$@"; do
     picture "$name" &

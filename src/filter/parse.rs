@@ -537,12 +537,19 @@ fn protocol_test(protocol: u8) -> Test {
     Test::number(Number::Protocol, Side::Any, Ranges::one(protocol.into()))
 }
 
+/// What rows of the screen may have, which no record has.
+const BADGES: [&str; 8] = ["new", "gone", "grown", "one-way", "syn-only", "fan-out", "estimated", "assumed"];
+
 fn unknown(word: &str, span: &Range<usize>) -> ParseError {
     let error = value::unexpected(word, span, A_TEST);
     if value::digits(word).is_some() {
         return error.with_hint(format!("a number alone is no test: `port {word}`, `proto {word}` or `as {word}`"));
     }
     let lower: String = word.to_lowercase().chars().take(32).collect();
+    if BADGES.contains(&lower.as_str()) {
+        return error
+            .with_hint("badges are of rows: they stand at the end of the filter of a live screen, and nowhere else");
+    }
     let near = keywords().map(|keyword| (strsim::damerau_levenshtein(&lower, keyword), keyword)).min();
     match near {
         Some((distance, keyword)) if distance <= 2 && distance < keyword.len() => {

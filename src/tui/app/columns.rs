@@ -148,8 +148,10 @@ fn of_ranking(dimension: Dimension, width: usize) -> Vec<Column> {
         // A name is worth more than one more figure.
         _ => 22,
     };
+    // One name may have the room of two.
+    let first = if dimension == Dimension::Conversation { narrow } else { narrow + 9 };
     vec![
-        text(name, narrow, 39, 0),
+        text(name, first, 39, 0),
         text("outside", narrow, 39, 0),
         text("service", if width < NARROW { 6 } else { 8 }, 18, 2),
         text("", 5, 9, 3),

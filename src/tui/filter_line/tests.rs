@@ -140,3 +140,12 @@ fn badges_at_the_end_are_conditions_on_rows() {
         assert_eq!(error.hint.as_deref(), Some("badges stand at the end, after `and`"), "{wrong}: {error}");
     }
 }
+
+/// The words that the language knows to be badges are all of them.
+#[test]
+fn a_badge_in_a_filter_of_records_says_where_it_belongs() {
+    for badge in Badge::ALL {
+        let error = filter::parse(badge.word(), &|_| Vec::new()).unwrap_err();
+        assert!(error.hint.unwrap().starts_with("badges are of rows"), "{}", badge.word());
+    }
+}

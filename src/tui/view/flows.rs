@@ -61,7 +61,7 @@ fn cell(app: &App, flow: &FlowRecord, column: usize, width: usize) -> Cell {
         let host = labels.host(address);
         // The port is nothing without its host, and a host something without its port.
         let whole = if port == 0 { host.clone() } else { format!("{host} {port}") };
-        Cell::address(if whole.width() <= width { whole } else { host })
+        Cell::host(if whole.width() <= width { whole } else { host })
     };
     match column {
         flow::TIME => Cell::new(units::clock(flow.last, app.feed().utc_offset_s)),
@@ -73,7 +73,7 @@ fn cell(app: &App, flow: &FlowRecord, column: usize, width: usize) -> Cell {
         flow::DURATION => Cell::new(lasted(flow)),
         flow::FLAGS => Cell::new(if key.protocol == 6 { flags(flow.tcp_flags) } else { String::new() }),
         flow::INTERFACES => Cell::new(format!("{} > {}", flow.in_if, flow.out_if)),
-        flow::EXPORTER => Cell::address(labels.host(flow.exporter)),
+        flow::EXPORTER => Cell::host(labels.host(flow.exporter)),
         _ => Cell::default(),
     }
 }

@@ -77,7 +77,7 @@ fn cell(app: &App, key: Key, column: usize, theme: Theme) -> Cell {
     let alarmed = |cell: Cell, is_wrong: bool| if is_wrong { cell.styled(theme.alarm()) } else { cell };
     let lag = lag(app, address, domain);
     match column {
-        exporter::NAME => Cell::address(app.labels().exporter(address, domain)),
+        exporter::NAME => Cell::host(app.labels().exporter(address, domain)),
         exporter::VERSION => Cell::new(stats.version.to_string()),
         exporter::RATE => {
             let rate = row.map(|row| app.units().rate(row.ways.sum(), snapshot.seconds).to_string());

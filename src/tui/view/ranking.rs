@@ -100,10 +100,10 @@ fn cell(app: &App, row: &Row, column: usize, width: usize, at: usize, theme: The
                 Key::Conversation { inside, .. } => labels.host(inside),
                 key => labels.key(key, &app.feed().health),
             };
-            Cell::address(format!("{mark}{name}"))
+            Cell::host(format!("{mark}{name}"))
         }
         ranking::OUTSIDE => match row.key {
-            Key::Conversation { outside, .. } => Cell::address(labels.host(outside)),
+            Key::Conversation { outside, .. } => Cell::host(labels.host(outside)),
             _ => Cell::default(),
         },
         ranking::SERVICE => match row.key {

@@ -100,8 +100,16 @@ impl Cell {
         Self { text: text.into(), ..Self::default() }
     }
 
+    #[cfg(test)]
     pub(super) fn address(text: impl Into<String>) -> Self {
         Self { cut_middle: true, ..Self::new(text) }
+    }
+
+    /// A host: an address is told apart by both of its ends, a name by its beginning.
+    pub(super) fn host(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let cut_middle = text.trim_start_matches("* ").parse::<std::net::IpAddr>().is_ok();
+        Self { cut_middle, ..Self::new(text) }
     }
 
     pub(super) fn styled(self, style: Style) -> Self {
