@@ -3,15 +3,18 @@
 # Needs Xvfb, kitty, xdotool, ImageMagick and JetBrains Mono; on Debian:
 #   apt-get install --no-install-recommends xvfb kitty xdotool imagemagick fonts-jetbrains-mono
 # Usage: screenshots/make.sh [NAME…]    all pictures, or the named ones: main small tiny help waiting mono host exporters
-# flows tour; `tour` is an animation
+# flows tour; `tour` is an animation. PROGRAM=PATH takes a program that is built already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for tool in Xvfb kitty xdotool import convert; do
     command -v "$tool" >/dev/null || { echo "screenshots: \`$tool\` is missing, see the head of $0" >&2; exit 2; }
 done
-cargo build --release --locked
-program=$(realpath "${CARGO_TARGET_DIR:-target}")/release/flowglass
+program=${PROGRAM:-}
+if [ -z "$program" ]; then
+    cargo build --release --locked
+    program=$(realpath "${CARGO_TARGET_DIR:-target}")/release/flowglass
+fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
