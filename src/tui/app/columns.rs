@@ -185,7 +185,7 @@ const FLOWS: [Column; 10] = [
 ];
 
 const EXPORTERS: [Column; 12] = [
-    text("exporter", 15, 32, 0),
+    text("exporter", 21, 32, 0),
     text("version", 7, 7, 4),
     number("rate", 9, 3),
     number("flows/s", 7, 5),

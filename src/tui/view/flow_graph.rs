@@ -73,12 +73,14 @@ fn column(
     })
 }
 
-/// A row of small bars for a cell of a table: the last values, the highest one full, nothing as a line at the bottom.
+/// A row of small bars for a cell of a table: the last values, the highest one nearly full, nothing as a line at the bottom.
 pub(super) fn sparkline(values: &[u64], width: usize, theme: Theme) -> String {
     let skipped = values.len().saturating_sub(width);
     let shown = values.get(skipped..).unwrap_or_default();
     let top = shown.iter().copied().max().unwrap_or(0);
+    // A full cell would touch the one of the row above.
     let levels = theme.levels();
+    let levels = levels.get(..levels.len().saturating_sub(1)).unwrap_or(levels);
     let bar = |value: u64| {
         let level = (u128::from(value) * u128::try_from(levels.len()).unwrap_or(1)).div_ceil(u128::from(top.max(1)));
         let level = usize::try_from(level).unwrap_or(0);

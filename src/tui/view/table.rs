@@ -5,7 +5,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::tui::app::columns::Column;
@@ -189,7 +189,10 @@ fn line(
         };
         let is_number = columns.get(at).is_some_and(|column| column.is_number);
         let lead = if is_number { width.saturating_sub(text.width()) } else { 0 };
-        let mut style = style.patch(cell.style);
+        // On the selected row colours would become backgrounds.
+        let is_reversed = style.add_modifier.contains(Modifier::REVERSED);
+        let own = if is_reversed { Style { fg: None, ..cell.style } } else { cell.style };
+        let mut style = style.patch(own);
         if cursor == Some(at) {
             style = style.patch(theme.cursor_cell());
         }

@@ -61,10 +61,10 @@ fn no_size_and_no_value_is_too_much() {
 #[test]
 fn sparklines_have_the_width_of_their_cell() {
     let theme = Theme::default();
-    assert_eq!(sparkline(&[0, 1, 4, 8], 6, theme), "  _▁▄█");
-    assert_eq!(sparkline(&[9, 9, 0, 1, 4, 8], 4, theme), "_▁▄█");
+    assert_eq!(sparkline(&[0, 1, 4, 8], 6, theme), "  _▁▄▇");
+    assert_eq!(sparkline(&[9, 9, 0, 1, 4, 8], 4, theme), "_▁▄▇");
     assert_eq!(sparkline(&[0, 0], 2, theme), "__");
     assert_eq!(sparkline(&[], 3, theme), "   ");
-    assert_eq!(sparkline(&[u64::MAX, 1], 2, theme), "█▁");
+    assert_eq!(sparkline(&[u64::MAX, 1], 2, theme), "▇▁");
     assert!(sparkline(&[0, 1, 4, 8], 6, Theme { ascii: true, ..theme }).is_ascii());
 }

@@ -1,7 +1,5 @@
 use std::cell::Cell as Counter;
 
-use ratatui::style::Modifier;
-
 use super::*;
 
 const COLUMNS: [Column; 6] = [
