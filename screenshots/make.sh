@@ -91,12 +91,20 @@ picture() {
     tour) shot tour.gif 100 30 100 s,s,j,Return,j,Return,Escape,Escape,y,t,Escape,Escape,5 "$program" demo ;;
     help) shot help 120 40 20 question "$program" demo ;;
     waiting) shot waiting 120 40 9 - "$program" --host 127.0.0.1 --port 0 --no-db ;;
+    download)
+        screenshots/download.py 60 >"$scratch/download.pcap"
+        # Once it is stored, the time of arrival shows the past as well.
+        shot flow 120 24 14 - "$program" replay "$scratch/download.pcap"
+        shot arrival 120 24 14 a,j "$program" replay "$scratch/download.pcap"
+        convert screenshots/{flow,arrival}.png -gravity north -crop 100%x60%+0+0 +repage -append screenshots/download.png
+        rm screenshots/{flow,arrival}.png
+        ;;
     mono) shot mono 120 40 100 - env NO_COLOR=1 "$program" demo ;;
-    *) echo "screenshots: no picture \`$1\`; there are main, small, tiny, help, waiting, mono, host, exporters, flows and tour" >&2; exit 2 ;;
+    *) echo "screenshots: no picture \`$1\`; there are main, small, tiny, help, waiting, mono, host, exporters, flows, download and tour" >&2; exit 2 ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- main small tiny help waiting mono host exporters flows tour
+[ $# -gt 0 ] || set -- main small tiny help waiting mono host exporters flows download tour
 pictures=()
 for name in "$@"; do
     picture "$name" &
