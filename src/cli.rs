@@ -220,6 +220,10 @@ pub struct ShowArgs {
     /// Rows of a table [default: 20; of flows all]
     #[arg(short = 'n', long, global = true, value_name = "ROWS")]
     pub rows: Option<usize>,
+    /// Networks that are inside, for download and upload; in the place of private, unique local and link-local ones; may be
+    /// given more than once
+    #[arg(long, global = true, value_delimiter = ',', value_parser = parse_prefix, value_name = "PREFIX")]
+    pub local: Vec<IpNet>,
     /// Draw with ASCII only, for serial consoles and old fonts; so it is where the locale is not UTF-8
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -344,6 +348,7 @@ impl Cli {
         let is_demo = matches!(source, Source::Demo(_));
         let names = self.show.names(is_demo);
         let log = self.show.log;
+        let local = self.show.local.clone();
         let output = match self.show {
             _ if is_question => Output::Log,
             ShowArgs { json: true, .. } => Output::Json,
@@ -365,6 +370,7 @@ impl Cli {
             retention,
             overrides: overrides(&self.collect.sampling),
             metrics: self.collect.metrics,
+            local,
             names,
             log,
         })

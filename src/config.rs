@@ -31,6 +31,8 @@ pub struct Config {
     pub retention: Retention,
     /// Where metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// Networks that are inside; none means the usual ones.
+    pub local: Vec<IpNet>,
     /// What the screen calls hosts and services.
     pub names: names::Options,
     pub log: tracing::level_filters::LevelFilter,

@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use ipnet::IpNet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -38,6 +39,7 @@ use crate::cli::layers::{Failure, Values};
 use crate::cli::{Cli, Command};
 use crate::config::{self, Config, Database, Output, Source};
 use crate::demo;
+use crate::filter::{Prefix, Prefixes};
 use crate::flow::Timestamp;
 use crate::names::Names;
 use crate::report;
@@ -99,7 +101,7 @@ fn run(config: Config, values: &Values) -> Result<()> {
     let signals = runtime.block_on(async { Signals::new() })?;
     let metrics = config.metrics.map(http::Server::bind).transpose()?;
     let names = names(&config)?;
-    let mut pipeline = Pipeline::start(&config, database, atlas(names.as_ref()), Arc::clone(&stop))?;
+    let mut pipeline = Pipeline::start(&config, database, atlas(names.as_ref(), &config.local), Arc::clone(&stop))?;
     if let Some(metrics) = metrics {
         runtime.spawn(metrics.serve(pipeline.vital()));
     }
@@ -222,11 +224,19 @@ fn names(config: &Config) -> Result<Option<Known>> {
     Ok(Some((Arc::new(names), named)))
 }
 
-/// Countries, where there is a file that knows them.
-fn atlas(names: Option<&Known>) -> Atlas {
-    let Some((names, _)) = names.filter(|(names, _)| names.has_places()) else { return Atlas::default() };
-    let names = Arc::clone(names);
-    Atlas::new(move |address| names.place(address).country?.as_bytes().try_into().ok())
+/// Which networks are inside, and countries, where there is a file that knows them.
+fn atlas(names: Option<&Known>, local: &[IpNet]) -> Atlas {
+    let atlas = match names.filter(|(names, _)| names.has_places()) {
+        None => Atlas::default(),
+        Some((names, _)) => {
+            let names = Arc::clone(names);
+            Atlas::new(move |address| names.place(address).country?.as_bytes().try_into().ok())
+        }
+    };
+    if local.is_empty() {
+        return atlas;
+    }
+    atlas.with_local(Prefixes::of(local.iter().filter_map(|net| Prefix::new(net.addr(), net.prefix_len()))))
 }
 
 /// What is left to say when everything has stopped.

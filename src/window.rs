@@ -4,10 +4,10 @@
 //! past and not an empty screen. It knows no template, no table and no clock: records come from whoever has them (the
 //! live collector, a replayed capture, the database), and the time is an argument.
 //!
-//! A record speaks of the past. Its counts are spread over the time that it lasted ([`slices`]), so that rates are those
-//! of the traffic and not of the reports, and how late exporters report is learned ([`lag`]): until then figures are
-//! settled. Each record is booked under one lane ([`lanes`]): a direction of a conversation, and the way it took. What
-//! is reported twice is found ([`once`]). Who looks says which lanes count and which row each adds to ([`select`]), and
+//! A record speaks of the past. Its counts are spread over the time that it lasted (`slices`), so that rates are those
+//! of the traffic and not of the reports, and how late exporters report is learned (`lag`): until then figures are
+//! settled. Each record is booked under one lane (`lanes`): a direction of a conversation, and the way it took. What
+//! is reported twice is found (`once`). Who looks says which lanes count and which row each adds to (`select`), and
 //! gets the largest.
 //!
 //! Memory is bounded by [`Limits`]. Where too many lanes come the smallest are folded into one, and where their past
@@ -153,7 +153,6 @@ const SELECTIONS: usize = 6;
 /// The rolling aggregate.
 #[derive(Debug, Clone)]
 pub struct Window {
-    local: Prefixes,
     atlas: Atlas,
     clock: Clock,
     lanes: Lanes,
@@ -176,7 +175,6 @@ impl Window {
     /// One that takes the usual networks for inside, and books records while their traffic passed.
     pub fn new(limits: Limits) -> Self {
         Self {
-            local: local(),
             atlas: Atlas::default(),
             clock: Clock::Flow,
             lanes: Lanes::new(limits.lanes),
@@ -192,13 +190,7 @@ impl Window {
         }
     }
 
-    /// Takes other networks for inside.
-    #[must_use]
-    pub fn with_local(self, local: Prefixes) -> Self {
-        Self { local, ..self }
-    }
-
-    /// Knows countries.
+    /// Knows other networks and countries.
     #[must_use]
     pub fn with_atlas(self, atlas: Atlas) -> Self {
         Self { atlas, ..self }
@@ -232,8 +224,8 @@ impl Window {
     fn place(&mut self, flow: &FlowRecord) -> Place {
         self.began = self.began.min(flow.received);
         self.lags.note(flow);
-        let local = &self.local;
-        let is_local = |address| is_inside(local, address);
+        let atlas = &self.atlas;
+        let is_local = |address| atlas.is_inside(address);
         let seen = self.once.look(flow, is_local);
         let sense = Sense::of(is_local(seen.key.src_ip), is_local(seen.key.dst_ip));
         self.lanes.place(LaneKey::of(seen.key, seen.fold), sense, flow)
@@ -336,14 +328,6 @@ impl Window {
             self.selections.remove(0);
         }
         self.selections.push(selection);
-    }
-}
-
-/// In order, as prefixes are few.
-fn is_inside(local: &Prefixes, address: IpAddr) -> bool {
-    match local.as_slice() {
-        few if few.len() <= 16 => few.iter().any(|prefix| prefix.contains(address)),
-        _ => local.contains(address),
     }
 }
 

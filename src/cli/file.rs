@@ -30,6 +30,7 @@ pub const KEYS: &[&str] = &[
     "metrics",
     "log",
     "color",
+    "local",
     "theme",
     "ascii",
     "no-dns",

@@ -4,8 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::filter::Prefixes;
 use crate::flow::{FlowRecord, ObservationDomainId};
 use crate::window::lanes::{LaneKey, Sense, Way};
+use crate::window::local;
 
 /// Who sends to whom over which service, in one direction. Ephemeral ports are folded: of two ports the lower one is the
 /// service.
@@ -29,25 +31,49 @@ impl ConversationKey {
     }
 }
 
-/// Which country an address is in, as far as somebody knows. Asked once per lane, when countries are looked at.
-#[derive(Clone, Default)]
-pub struct Atlas(Option<Arc<Lookup>>);
+/// Where addresses are: which networks are inside, and which country an address is in, as far as somebody knows. That is
+/// asked once per lane, when countries are looked at.
+#[derive(Clone)]
+pub struct Atlas {
+    local: Prefixes,
+    countries: Option<Arc<Lookup>>,
+}
 
 type Lookup = dyn Fn(IpAddr) -> Option<[u8; 2]> + Send + Sync;
 
 impl Atlas {
     pub fn new(lookup: impl Fn(IpAddr) -> Option<[u8; 2]> + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(lookup)))
+        Self { countries: Some(Arc::new(lookup)), ..Self::default() }
+    }
+
+    /// Takes other networks for inside.
+    #[must_use]
+    pub fn with_local(self, local: Prefixes) -> Self {
+        Self { local, ..self }
+    }
+
+    /// In order, where prefixes are few.
+    pub(super) fn is_inside(&self, address: IpAddr) -> bool {
+        match self.local.as_slice() {
+            few if few.len() <= 16 => few.iter().any(|prefix| prefix.contains(address)),
+            _ => self.local.contains(address),
+        }
     }
 
     fn country(&self, address: IpAddr) -> Option<[u8; 2]> {
-        self.0.as_ref().and_then(|lookup| lookup(address))
+        self.countries.as_ref().and_then(|lookup| lookup(address))
     }
 }
 
 impl fmt::Debug for Atlas {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Atlas").field(&self.0.is_some()).finish()
+        f.debug_struct("Atlas").field("local", &self.local).field("countries", &self.countries.is_some()).finish()
+    }
+}
+
+impl Default for Atlas {
+    fn default() -> Self {
+        Self { local: local(), countries: None }
     }
 }
 

@@ -165,6 +165,17 @@ fn countries_are_those_of_the_atlas() {
 }
 
 #[test]
+fn what_is_inside_is_the_operators_to_say() {
+    let local = Prefixes::one(Prefix::new(ip("198.51.100.0"), 24).unwrap());
+    let mut window = window(Limits::default()).with_atlas(Atlas::default().with_local(local));
+    window.record(&flow(2, (0, 30), 500));
+    let snapshot = window.snapshot(&hour(), at(100));
+    assert_eq!(snapshot.total[Sense::In as usize].counts.bytes, 500);
+    let Key::Conversation { inside, .. } = snapshot.rows[0].key else { panic!("{:?}", snapshot.rows) };
+    assert_eq!(inside, ip("198.51.100.1"));
+}
+
+#[test]
 fn sampling_is_applied_when_asked_and_marked() {
     let sampling = Sampling { rate: 100, kind: SamplingKind::Packet, source: SamplingSource::Operator };
     let mut window = filled(&[FlowRecord { sampling, ..flow(2, (0, 30), 500) }]);

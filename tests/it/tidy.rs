@@ -47,7 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper", &["run/http"]),
     ("hyper_util", &["run/http"]),
     ("indicatif", &["run/replay", "run/questions"]),
-    ("ipnet", &["collector/options", "receive/gate", "config", "cli"]),
+    ("ipnet", &["collector/options", "receive/gate", "config", "cli", "run.rs"]),
     ("jiff", &["when", "run", "tui/copy"]),
     ("landlock", &["run/confine"]),
     ("libc", &["receive"]),

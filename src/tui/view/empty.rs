@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::doctor::{self, Facts, Severity};
 use crate::tui::app::{App, Source, Stage};
 use crate::tui::units;
 use crate::tui::view::text;
@@ -13,6 +14,9 @@ use crate::tui::view::theme::Theme;
 
 /// Where a router's export usually goes, for a feed that does not say.
 const USUAL_PORT: u16 = 2055;
+
+/// Findings that are shown; the doctor has them all.
+const FINDINGS: usize = 3;
 
 struct Line {
     text: String,
@@ -34,6 +38,7 @@ impl Line {
 pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let mut lines = vec![Line::blank(), Line::new(headline(app), theme.strong()), Line::blank()];
     lines.extend(arrivals(app, theme));
+    lines.extend(findings(app, theme));
     if let Source::Live { listen, reachable } = &app.feed().source {
         let port = listen.first().map_or(USUAL_PORT, std::net::SocketAddr::port);
         // Whoever sends already has done all this.
@@ -109,6 +114,31 @@ fn arrivals(app: &App, theme: Theme) -> Vec<Line> {
         lines.push(Line::new(format!("{} {fate}", counted(amount, "datagram")), theme.alarm()));
     }
     if !lines.is_empty() {
+        lines.push(Line::blank());
+    }
+    lines
+}
+
+/// What `flowglass doctor` finds of it, as far as the collector knows by itself.
+fn findings(app: &App, theme: Theme) -> Vec<Line> {
+    let feed = app.feed();
+    if matches!(feed.source, Source::Replay { .. }) {
+        return Vec::new();
+    }
+    let facts = Facts::of_run(&feed.health, feed.started, feed.now);
+    let mut lines = Vec::new();
+    // The headline says already that nothing comes.
+    let findings = doctor::examine(&facts).into_iter().filter(|finding| finding.id != "nothing-arrives");
+    for finding in findings.filter(|finding| finding.severity != Severity::Note).take(FINDINGS) {
+        lines.push(Line::new(app.labels().text(&format!("{}: {}", finding.what, finding.why)), theme.alarm()));
+        if let Some(step) = finding.mend.first() {
+            let command = step.command.as_deref().unwrap_or_default();
+            let text = format!("  {} {command}", step.note);
+            lines.push(Line::new(app.labels().text(text.trim_end()), theme.plain()));
+        }
+    }
+    if !lines.is_empty() {
+        lines.push(Line::new("`flowglass doctor` in another terminal looks at the host as well.", theme.dim()));
         lines.push(Line::blank());
     }
     lines
