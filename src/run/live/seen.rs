@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::filter::{self, Filter};
 use crate::flow::Timestamp;
 use crate::store::RowKey;
+use crate::store::blocks::Token;
 use crate::store::history::History;
 use crate::store::scan::Watch;
 use crate::window::{Badge, Key, Snapshot};
@@ -23,8 +24,6 @@ use crate::window::{Badge, Key, Snapshot};
 const KNOWN: usize = 20_000;
 /// Rows that wait to be looked up; more are asked for by the next snapshot.
 const WAITING: usize = 256;
-/// Ports from here on are never called new as services.
-const EPHEMERAL: u16 = 32_768;
 /// What was first seen before this many milliseconds is not new.
 const NEW_MS: i64 = 3_600_000;
 /// When there is no database yet, it is looked for again after this time.
@@ -69,7 +68,7 @@ impl Seen {
                 match self.known.get(&row.key) {
                     Some(first) => row.badges.put(Badge::New, first.is_none_or(|first| recent <= first)),
                     // Whoever finds no room is asked for by the next snapshot.
-                    None if question(row.key).is_some() => {
+                    None if can_be_new(row.key) => {
                         let _ = self.asked.try_send(row.key);
                     }
                     None => {}
@@ -120,14 +119,22 @@ fn first(history: &History, filter: &Filter) -> Result<First, crate::store::Erro
     Ok(first)
 }
 
-/// What of the past a row is; `None` for what is never called new.
+/// Whether it is worth a look: services on ports that are not in the skip index would cost a read of everything.
+fn can_be_new(key: Key) -> bool {
+    match key {
+        Key::Service { port, .. } => Token::port(port).is_some(),
+        Key::Host(_) | Key::Source(_) | Key::Destination(_) | Key::Conversation { .. } => true,
+        _ => false,
+    }
+}
+
+/// What of the past a row is.
 fn question(key: Key) -> Option<Filter> {
     let text = match key {
         Key::Host(host) => format!("ip {host}"),
         Key::Source(host) => format!("src ip {host}"),
         Key::Destination(host) => format!("dst ip {host}"),
-        // Higher ports are not in the skip index, and nearly every block has thousands of them.
-        Key::Service { protocol, port } if port < EPHEMERAL => format!("proto {protocol} and port {port}"),
+        Key::Service { protocol, port } => format!("proto {protocol} and port {port}"),
         Key::Conversation { inside, outside, protocol, port } => {
             let service = if port == 0 { String::new() } else { format!(" and port {port}") };
             format!("ip {inside} and ip {outside} and proto {protocol}{service}")
