@@ -9,7 +9,7 @@ mod export;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +62,7 @@ pub(super) fn main(cli: &Cli) -> Option<ExitCode> {
         color: cli.show.color.wanted() && stdout().is_terminal() || matches!(cli.show.color, crate::cli::Color::Always),
         now: ZonedDateTime::now(),
         stop: Arc::new(AtomicBool::new(false)),
+        is_quiet: false,
     };
     if let Err(error) = hear_signals(Arc::clone(&asking.stop)) {
         return Some(fail(&error.into(), 1));
@@ -100,6 +101,22 @@ struct Asking {
     color: bool,
     now: ZonedDateTime,
     stop: Arc<AtomicBool>,
+    /// Whether stderr is somebody else's: a screen.
+    is_quiet: bool,
+}
+
+/// Writes all there is to know of a span into a new folder, with a picture of the screen; returns how many flows.
+pub(super) fn bundle(path: &Path, filter: &Filter, span: Span, folder: &Path, picture: Option<&str>) -> Result<u64> {
+    let asking = Asking {
+        path: Some(path.to_owned()),
+        rows: None,
+        json: false,
+        color: false,
+        now: ZonedDateTime::now(),
+        stop: Arc::new(AtomicBool::new(false)),
+        is_quiet: true,
+    };
+    asking.bundle(filter, span, folder, picture)
 }
 
 impl Asking {
@@ -444,6 +461,6 @@ impl Drop for Bar {
 }
 
 /// Makes an error of the file system say which file.
-fn at_path<T>(result: io::Result<T>, path: &std::path::Path) -> Result<T> {
+fn at_path<T>(result: io::Result<T>, path: &Path) -> Result<T> {
     result.with_context(|| format!("cannot write `{}`", path.display()))
 }

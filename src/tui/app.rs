@@ -13,7 +13,10 @@ mod flows;
 mod hands;
 mod look;
 mod memory;
+mod past;
 mod place;
+mod presets;
+mod stored;
 pub mod table;
 
 use std::sync::Arc;
@@ -25,7 +28,10 @@ use crate::tui::app::columns::{Chosen, Kind};
 pub use crate::tui::app::copying::Copied;
 pub use crate::tui::app::feed::{Feed, Source, StorageView, Wish};
 pub use crate::tui::app::flows::FlowSort;
+use crate::tui::app::past::Past;
+pub use crate::tui::app::past::{Asking, Errand, What};
 pub use crate::tui::app::place::{Place, Step, Tab, Way};
+pub use crate::tui::app::stored::{Baseline, Comparison, Day, Move, Moves, Strip, by};
 use crate::tui::app::table::Table;
 use crate::tui::edit::Line;
 use crate::tui::filter_line::FilterLine;
@@ -33,6 +39,7 @@ use crate::tui::keys::{Context, Key, Keys, Motion, Turn};
 use crate::tui::labels::Labels;
 use crate::tui::list::List;
 use crate::tui::units::Units;
+use crate::when::Zone;
 use crate::window::{Clock, Dimension, Key as RowKey, Row, Snapshot, Sort, Span};
 
 /// What happens to the screen.
@@ -73,6 +80,8 @@ pub enum Request {
     Mouse(bool),
     /// Redraw every cell.
     Repaint,
+    /// Redraw, and have something done; what became of it is said later.
+    Errand(Errand),
     Suspend,
     Quit,
     /// Quit, and leave the last picture behind.
@@ -93,6 +102,10 @@ pub enum Screen {
     Card,
     /// The choice of columns.
     Columns,
+    /// The choice of named questions.
+    Presets,
+    /// A line for a moment or a note, below the rows.
+    Ask,
 }
 
 /// The page of keys and words, and what of it is searched for.
@@ -136,6 +149,9 @@ impl Default for Counting {
 pub struct App {
     feed: Feed,
     is_frozen: bool,
+    past: Past,
+    zone: Option<Zone>,
+    asking: Option<Asking>,
     way: Way,
     screen: Screen,
     sort: Sort,
@@ -183,6 +199,13 @@ impl App {
         self
     }
 
+    /// Tells and reads times as in a zone; as UTC otherwise.
+    #[must_use]
+    pub fn with_zone(mut self, zone: Zone) -> Self {
+        self.zone = Some(zone);
+        self
+    }
+
     /// Takes an event in. Nothing to do for the loop means that the screen stays as it is.
     pub fn update(&mut self, event: Event) -> Option<Request> {
         match event {
@@ -206,7 +229,13 @@ impl App {
                 Some(Request::Redraw)
             }
             Event::Room(room) => {
-                self.list.make_room(room.rows, self.table.keys());
+                match self.kind() {
+                    Kind::Changes(_) => {
+                        let entries = self.entries();
+                        self.list.make_room(room.rows, &entries);
+                    }
+                    _ => self.list.make_room(room.rows, self.table.keys()),
+                }
                 self.flow_list.make_room(room.rows, &self.flows);
                 if matches!(self.screen, Screen::Help | Screen::Card) {
                     self.offset = self.offset.min(room.hidden);
@@ -220,13 +249,14 @@ impl App {
     /// Where keys are pressed now.
     pub const fn context(&self) -> Context {
         match self.screen {
+            Screen::Main if self.is_frozen => Context::Past,
             Screen::Main => Context::Main,
             Screen::Help if self.help.is_searching => Context::Line,
             Screen::Help => Context::Help,
-            Screen::Filter => Context::Line,
+            Screen::Filter | Screen::Ask => Context::Line,
             Screen::Copy => Context::Menu,
             Screen::Card => Context::Card,
-            Screen::Columns => Context::Columns,
+            Screen::Columns | Screen::Presets => Context::Columns,
         }
     }
 
@@ -246,7 +276,7 @@ impl App {
 
     /// The moment at which figures stand still.
     pub fn frozen_since(&self) -> Option<Timestamp> {
-        self.is_frozen.then(|| self.snapshot().at)
+        (self.is_frozen && self.past.at.is_none()).then(|| self.snapshot().at)
     }
 
     pub const fn screen(&self) -> Screen {
@@ -295,6 +325,7 @@ impl App {
     pub const fn kind(&self) -> Kind {
         match self.place() {
             Place { tab: Tab::Flows, .. } => Kind::Flows,
+            Place { tab: Tab::Changes, dimension } => Kind::Changes(dimension),
             Place { tab: Tab::Exporters, dimension: Dimension::Exporter } => Kind::Exporters,
             Place { dimension, .. } => Kind::Ranking(dimension),
         }
@@ -303,7 +334,7 @@ impl App {
     pub const fn offset(&self) -> usize {
         match self.kind() {
             Kind::Flows => self.flow_list.offset(),
-            Kind::Ranking(_) | Kind::Exporters => self.list.offset(),
+            Kind::Ranking(_) | Kind::Exporters | Kind::Changes(_) => self.list.offset(),
         }
     }
 
@@ -369,7 +400,9 @@ impl App {
 
     pub fn stage(&self) -> Stage {
         let totals = &self.feed.health.totals;
-        if 0 < totals.flows || self.feed.views.iter().any(|view| 0 < view.everything().flows) {
+        // What is stored is there to see, whatever arrives.
+        let is_of_the_past = self.past.at.is_some() || matches!(self.kind(), Kind::Changes(_));
+        if is_of_the_past || 0 < totals.flows || self.feed.views.iter().any(|view| 0 < view.everything().flows) {
             Stage::Flows
         } else if 0 < totals.datagrams {
             Stage::NoFlows

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::collector::stats::Health;
 use crate::filter::Filter;
 use crate::flow::{FlowRecord, ObservationDomainId, Timestamp};
+use crate::tui::app::stored::{Comparison, Day, Moves, Strip};
 use crate::window::{Clock, Snapshot, View};
 
 /// What the screen wants to see next.
@@ -23,6 +24,10 @@ pub struct Wish {
     pub tail_filter: Filter,
     /// Whether time shall stand still: what comes back is of the moment of the first wish that says so.
     pub is_frozen: bool,
+    /// The end of what is shown, where that is the past. Nothing of it changes any more.
+    pub at: Option<Timestamp>,
+    pub day: Option<Day>,
+    pub comparison: Option<Comparison>,
 }
 
 impl Default for Wish {
@@ -34,6 +39,9 @@ impl Default for Wish {
             tail: 0,
             tail_filter: Filter::all(),
             is_frozen: false,
+            at: None,
+            day: None,
+            comparison: None,
         }
     }
 }
@@ -62,6 +70,9 @@ pub struct Feed {
     pub lags: Vec<((IpAddr, ObservationDomainId), i64)>,
     /// Figures are complete from then on; `None` when all of them are.
     pub past: Option<Timestamp>,
+    /// Of the day that was wished for; an older one until that is read.
+    pub strip: Option<Arc<Strip>>,
+    pub moves: Option<Arc<Moves>>,
     pub health: Arc<Health>,
     /// `None` where nothing is stored.
     pub storage: Option<StorageView>,
