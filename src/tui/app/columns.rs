@@ -98,6 +98,12 @@ impl Kind {
         }
     }
 
+    /// Headings of the columns that need not be there.
+    pub fn hideable(self) -> Vec<&'static str> {
+        let headings = self.columns(ROOMY).into_iter().skip(1).map(|column| column.heading);
+        headings.filter(|heading| !heading.is_empty()).collect()
+    }
+
     /// All columns of a screen so wide.
     pub fn columns(self, width: usize) -> Vec<Column> {
         match self {
@@ -266,7 +272,8 @@ impl Chosen {
     }
 }
 
-fn kinds() -> impl Iterator<Item = Kind> {
+/// All tables.
+pub fn kinds() -> impl Iterator<Item = Kind> {
     Dimension::ALL.into_iter().map(Kind::Ranking).chain([Kind::Flows, Kind::Exporters])
 }
 
