@@ -21,6 +21,7 @@ mod service;
 mod storage;
 mod stored;
 mod vital;
+mod witness;
 
 use std::io::{self, IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;

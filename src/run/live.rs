@@ -3,6 +3,7 @@
 mod looking;
 mod past;
 mod seen;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use crate::flow::Timestamp;
 use crate::run::live::looking::Looking;
 use crate::run::live::past::Past;
 use crate::run::live::seen::Seen;
+use crate::run::live::told::Desk;
 use crate::run::now;
 use crate::run::pipeline::Message;
+use crate::run::witness::Asked;
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source, StorageView, Wish};
 use crate::window::{Atlas, Snapshot, Span};
@@ -29,6 +32,7 @@ const SHORTEST: Duration = Duration::from_millis(250);
 pub(super) struct Live {
     looking: Looking,
     seen: Option<Seen>,
+    desk: Desk,
     /// Everything as it was when time was made to stand still.
     frozen: Option<Box<(Looking, Timestamp)>>,
     wish: Arc<Wish>,
@@ -56,7 +60,8 @@ impl Live {
     ) -> Self {
         Self {
             looking: Looking::new(atlas, Past::new(database.clone())),
-            seen: Seen::new(database),
+            seen: Seen::new(database.clone()),
+            desk: Desk::new(database),
             frozen: None,
             wish: Arc::new(wish),
             now: Timestamp::default(),
@@ -69,6 +74,11 @@ impl Live {
             storage,
             shown: None,
         }
+    }
+
+    /// The same, with a source that has the datagrams of its flows.
+    pub(super) fn asking(self, source: watch::Sender<Asked>) -> Self {
+        Self { desk: self.desk.asking(source), ..self }
     }
 
     /// Runs until the source is gone, and gives back the last state.
@@ -115,6 +125,7 @@ impl Live {
                 self.shown.is_none_or(|shown| SHORTEST <= shown.elapsed())
             }
             Message::Wish(wish) => self.grant(wish),
+            Message::Evidence(found) => self.desk.take(*found),
             Message::Shown(source) => {
                 self.source = source;
                 true
@@ -130,6 +141,7 @@ impl Live {
             (Some(_), false) => self.frozen = None,
             _ => {}
         }
+        self.desk.ask(&wish, self.now);
         self.looking.prepare(&wish);
         if let Some(frozen) = &mut self.frozen {
             frozen.0.prepare(&wish);
@@ -160,6 +172,7 @@ impl Live {
         if let Some(seen) = &mut self.seen {
             seen.mark(&mut self.answer.views, now);
         }
+        self.answer.told = self.desk.told(&self.wish, now);
         self.shown = Some(Instant::now());
     }
 

@@ -23,7 +23,7 @@ use crate::names::Names;
 pub use crate::tui::app::card::Card;
 use crate::tui::app::columns::{Chosen, Kind};
 pub use crate::tui::app::copying::Copied;
-pub use crate::tui::app::feed::{Feed, Source, StorageView, Wish};
+pub use crate::tui::app::feed::{About, Feed, Source, StorageView, Told, Wish};
 pub use crate::tui::app::flows::FlowSort;
 pub use crate::tui::app::place::{Place, Step, Tab, Way};
 use crate::tui::app::table::Table;

@@ -35,7 +35,9 @@ impl App {
             clock: self.counting.clock,
             tail: if self.place().tab == Tab::Flows { TAIL } else { 0 },
             tail_filter: by_lanes.and(others),
+            tail_countries: self.way.countries(),
             is_frozen: self.is_frozen,
+            about: self.card.and_then(Card::about),
         }
     }
 
@@ -52,6 +54,7 @@ impl App {
             span: self.span,
             dimension: self.place().dimension,
             filter,
+            countries: self.way.countries(),
             sort: self.sort,
             once: self.counting.once,
             estimated: self.counting.estimated,
@@ -76,6 +79,9 @@ impl App {
             let (wish, views) = (Arc::clone(&self.feed.wish), self.feed.views.clone());
             let (tail, lags, past) = (Arc::clone(&self.feed.tail), self.feed.lags.clone(), self.feed.past);
             feed = Feed { wish, views, tail, lags, past, ..feed };
+        }
+        if self.feed.health.names != feed.health.names {
+            self.labels.names.learn(&feed.health.names);
         }
         self.feed = feed;
         self.arrange();
