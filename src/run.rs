@@ -5,6 +5,7 @@
 //! drained, the last batch is written.
 
 mod confine;
+mod errands;
 mod examine;
 mod http;
 mod intake;
@@ -47,6 +48,7 @@ use crate::report;
 use crate::run::log::Log;
 use crate::run::pipeline::{Outcome, Pipeline};
 use crate::tui;
+use crate::when::Zone;
 use crate::window::Atlas;
 
 /// Runs what was typed and turns the result into an exit code: 0 done, 1 failed while running, 2 wrong usage.
@@ -129,9 +131,11 @@ async fn wait(
             let (names, named) = names.unwrap_or_else(|| (Arc::default(), watch::channel(0).1));
             let (wishes, wanted) = watch::channel(Arc::default());
             let forward = pipeline.forward(wanted);
-            let ends = tui::Ends { feeds: pipeline.feeds(), names, named, wishes };
+            let (errands, served) = errands::serve(pipeline.vital().database);
+            let ends = tui::Ends { feeds: pipeline.feeds(), names, named, wishes, errands };
             tokio::select! {
-                shown = tui::run(settings.as_ref().clone(), ends) => { shown.context("cannot use the terminal")?; }
+                () = served => {}
+                shown = tui::run(tui::Settings { zone: Some(Zone::system()), ..settings.as_ref().clone() }, ends) => { shown.context("cannot use the terminal")?; }
                 () = forward => {}
             }
             Ok(())

@@ -30,12 +30,12 @@ use crossterm::event::{Event as Input, EventStream, KeyCode, KeyEvent, KeyEventK
 use futures_util::{FutureExt, StreamExt};
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{self, SignalKind};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::names::Names;
 use crate::store::ask::presets::Book;
-use crate::tui::app::{App, Event, Feed, Request, Wish};
+use crate::tui::app::{App, Errand, Event, Feed, Request, Wish};
 use crate::tui::keys::{Key, Keys, Turn};
 use crate::tui::opening::Opening;
 use crate::tui::pace::Pace;
@@ -43,6 +43,7 @@ use crate::tui::remembered::{Keeper, Remembered};
 use crate::tui::terminal::Terminal;
 use crate::tui::units::Units;
 use crate::tui::view::Theme;
+use crate::when::Zone;
 use crate::window::Span;
 
 /// A terminal can go without a word: no signal reaches a process that it does not control. A frame would notice, and where
@@ -60,6 +61,8 @@ pub struct Settings {
     pub presets: Book,
     /// What the settings say of the first picture.
     pub opening: Opening,
+    /// In which times are told and read; UTC when there is none.
+    pub zone: Option<Zone>,
     /// Where it is kept how the screen looked last; nowhere when there is none.
     pub remember: Option<PathBuf>,
 }
@@ -72,6 +75,15 @@ pub struct Ends {
     /// Changes whenever the names know more.
     pub named: watch::Receiver<u64>,
     pub wishes: watch::Sender<Arc<Wish>>,
+    pub errands: Errands,
+}
+
+/// Who does what takes long, and what became of it.
+#[derive(Debug)]
+pub struct Errands {
+    /// With a picture of the screen, for those that want one.
+    pub to: mpsc::UnboundedSender<(Errand, Option<String>)>,
+    pub told: mpsc::UnboundedReceiver<String>,
 }
 
 /// Why the screen is gone.
@@ -97,7 +109,13 @@ pub enum Exit {
 /// [`Exit::Hangup`].
 pub async fn run(settings: Settings, ends: Ends) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
-    let mut app = App::new(settings.span, settings.units).with(settings.keys, Arc::clone(&ends.names));
+    let app = App::new(settings.span, settings.units)
+        .with(settings.keys, Arc::clone(&ends.names))
+        .with_presets(settings.presets);
+    let mut app = match settings.zone {
+        Some(zone) => app.with_zone(zone),
+        None => app,
+    };
     let keeper = recall(&mut app, settings.opening, settings.remember);
     let terminal = Terminal::enter(settings.theme)?;
     let mut desk = Desk {
@@ -204,6 +222,10 @@ impl Desk {
                     self.naming = changed.is_ok();
                     self.dirty |= self.app.update(Event::Names).is_some();
                 }
+                Some(told) = self.ends.errands.told.recv() => {
+                    self.app.say(told);
+                    self.dirty = true;
+                }
                 () = sleep(SILENCE) => if !self.terminal.is_alive() { return Ok(Exit::Hangup) },
             }
         }
@@ -285,6 +307,12 @@ impl Desk {
             Request::Copy(text) => self.terminal.copy(&text),
             Request::Mouse(wanted) => self.terminal.mouse(wanted),
             Request::Repaint => self.terminal.repaint(),
+            Request::Errand(errand) => {
+                let picture = matches!(errand, Errand::Bundle { .. }).then(|| self.terminal.picture(&self.app));
+                // Nobody may be there any more when the run is about to end.
+                let _ = self.ends.errands.to.send((errand, picture));
+                Ok(())
+            }
             Request::Suspend => self.suspend(),
         }
     }

@@ -13,6 +13,9 @@ use jiff::{ToSpan, Unit, ZonedDateTime};
 
 use crate::flow::Timestamp;
 
+/// A zone of time, with its changes to summer time and back.
+pub type Zone = TimeZone;
+
 /// Octets of a moment's text. A longer one is an error.
 pub const TEXT: usize = 128;
 
@@ -296,6 +299,40 @@ pub fn shown_exactly(at: Timestamp, zone: &TimeZone) -> String {
 fn ceiled(at: &ZonedDateTime) -> ZonedDateTime {
     let minute = stamp(at).0.saturating_neg().div_euclid(60_000) * -60_000;
     zoned(Timestamp(minute), at.time_zone()).unwrap_or_else(|| at.clone())
+}
+
+/// A moment of a text, for whoever keeps no calendar.
+///
+/// # Errors
+/// When the text is no moment.
+pub fn moment_at(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, Error> {
+    let now = zoned(now, zone).ok_or_else(|| no_moment(text, 0..text.len()))?;
+    moment(text, &now).map(|moment| stamp(&moment))
+}
+
+/// A time for people who see what today is: `03:10:00`, and of another day `Fri 27 Nov 22:00`.
+pub fn shown_briefly(at: Timestamp, now: Timestamp, zone: &Zone) -> String {
+    let (Some(at), Some(now)) = (zoned(at, zone), zoned(now, zone)) else { return at.0.to_string() };
+    let format = match (at.date() == now.date(), at.second() == 0) {
+        (true, _) => "%H:%M:%S",
+        (false, true) => "%a %d %b %H:%M",
+        (false, false) => "%a %d %b %H:%M:%S",
+    };
+    at.strftime(format).to_string()
+}
+
+/// `03:10`.
+pub fn time_of_day(at: Timestamp, zone: &Zone) -> String {
+    zoned(at, zone).map_or_else(String::new, |at| at.strftime("%H:%M").to_string())
+}
+
+/// The first moment at or after `at` at which so many milliseconds, an hour or more that make up a day, have passed since
+/// midnight some times over.
+pub fn hour_after(at: Timestamp, every_ms: i64, zone: &Zone) -> Timestamp {
+    let offset = zoned(at, zone).map_or(0, |at| i64::from(at.offset().seconds()) * 1000);
+    let local = at.0.saturating_add(offset);
+    let next = local.saturating_add(every_ms.saturating_sub(1)).div_euclid(every_ms).saturating_mul(every_ms);
+    Timestamp(next.saturating_sub(offset))
 }
 
 fn zoned(at: Timestamp, zone: &TimeZone) -> Option<ZonedDateTime> {

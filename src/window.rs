@@ -202,6 +202,15 @@ impl Window {
         Self { clock, ..self }
     }
 
+    /// Looks back from `end`, which is in the past: nothing that passed from then on is credited, and of records that
+    /// lasted longer the part before. What is booked may have been received later.
+    #[must_use]
+    pub fn with_end(self, end: Timestamp) -> Self {
+        let mut window = Self { slices: self.slices.until(end), ..self };
+        window.advance(end);
+        window
+    }
+
     /// Books a record. `flow.received` moves the window's time forward, never back.
     pub fn record(&mut self, flow: &FlowRecord) {
         self.record_all(std::slice::from_ref(flow));
@@ -244,6 +253,7 @@ impl Window {
 
     /// Lets time pass: what is older than an hour leaves.
     pub fn advance(&mut self, now: Timestamp) {
+        let now = now.min(self.slices.end());
         if now <= self.now {
             return;
         }
@@ -279,8 +289,9 @@ impl Window {
 
     fn settled_after(&self) -> i64 {
         match self.clock {
-            Clock::Flow => self.lags.settled_after(),
-            Clock::Arrival => 0,
+            // Of the past, reports have come.
+            Clock::Flow if self.slices.end() == Timestamp(i64::MAX) => self.lags.settled_after(),
+            Clock::Flow | Clock::Arrival => 0,
         }
     }
 

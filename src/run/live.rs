@@ -1,7 +1,9 @@
 //! The window thread: books every flow, and once a second puts together what the screen shows.
 
+mod asks;
 mod looking;
 mod past;
+mod rewound;
 mod seen;
 mod told;
 
@@ -14,8 +16,10 @@ use tokio::sync::watch;
 
 use crate::collector::stats::Health;
 use crate::flow::Timestamp;
+use crate::run::live::asks::Asks;
 use crate::run::live::looking::Looking;
 use crate::run::live::past::Past;
+use crate::run::live::rewound::Rewound;
 use crate::run::live::seen::Seen;
 use crate::run::live::told::Desk;
 use crate::run::now;
@@ -33,8 +37,13 @@ pub(super) struct Live {
     looking: Looking,
     seen: Option<Seen>,
     desk: Desk,
+    asks: Asks,
     /// Everything as it was when time was made to stand still.
     frozen: Option<Box<(Looking, Timestamp)>>,
+    /// The past, where somebody went back.
+    rewound: Option<Box<Rewound>>,
+    past: Past,
+    atlas: Atlas,
     wish: Arc<Wish>,
     /// The source's clock.
     now: Timestamp,
@@ -58,13 +67,20 @@ impl Live {
         storage: watch::Receiver<Option<WriterStats>>,
         database: Option<PathBuf>,
     ) -> Self {
+        let past = Past::new(database.clone());
+        // Sockets live in real time before the first datagram; a capture says itself when it is.
+        let is_now = matches!(source, Source::Live { .. } | Source::Demo);
         Self {
-            looking: Looking::new(atlas, Past::new(database.clone())),
+            looking: Looking::new(atlas.clone(), past.fork()),
             seen: Seen::new(database.clone()),
+            asks: Asks::new(database.clone(), atlas.clone()),
             desk: Desk::new(database),
             frozen: None,
+            rewound: None,
+            past,
+            atlas,
             wish: Arc::new(wish),
-            now: Timestamp::default(),
+            now: if is_now { now() } else { Timestamp::default() },
             started: now(),
             utc_offset_s: jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds(),
             source,
@@ -93,7 +109,8 @@ impl Live {
                     Ok(message) => self.take(message),
                     Err(_) => break,
                 },
-                recv(self.looking.pieces()) -> piece => piece.is_ok_and(|piece| self.remember(&piece)),
+                recv(self.past.pieces) -> piece => piece.is_ok_and(|piece| self.remember(&piece)),
+                recv(self.asks.answers) -> answered => answered.is_ok_and(|answered| self.asks.take(answered)),
             };
             if is_news {
                 self.refresh();
@@ -136,43 +153,62 @@ impl Live {
     /// True when the answer cannot wait.
     fn grant(&mut self, wish: Arc<Wish>) -> bool {
         let can_wait = wish.keeps_only(&self.wish);
-        match (&self.frozen, wish.is_frozen) {
+        match (&self.frozen, wish.is_frozen && wish.at.is_none()) {
             (None, true) => self.frozen = Some(Box::new((self.looking.fork(), self.now))),
             (Some(_), false) => self.frozen = None,
             _ => {}
         }
-        self.desk.ask(&wish, self.now);
+        self.desk.ask(&wish, wish.at.unwrap_or(self.now));
+        if !self.rewound.as_ref().is_some_and(|rewound| rewound.answers(&wish)) {
+            let go_back = |at| Box::new(Rewound::new(&wish, at, self.atlas.clone(), &self.past));
+            self.rewound = wish.at.map(go_back);
+        }
+        self.asks.prepare(&wish);
         self.looking.prepare(&wish);
         if let Some(frozen) = &mut self.frozen {
             frozen.0.prepare(&wish);
         }
         self.wish = wish;
-        !can_wait
+        // What was shown before stays until there is something of the past.
+        !can_wait && self.rewound.as_ref().is_none_or(|rewound| rewound.has_begun())
     }
 
-    /// Takes in what was read of the past; true when that is all.
+    /// Takes in what was read of the past; true when there is more to see.
     fn remember(&mut self, piece: &past::Piece) -> bool {
         if let Some(frozen) = &mut self.frozen {
             frozen.0.remember(piece);
         }
-        self.looking.remember(piece) && piece.is_last
+        let is_news = self.rewound.as_mut().is_some_and(|rewound| rewound.remember(piece));
+        self.looking.remember(piece) && piece.is_last || is_news
     }
 
     fn refresh(&mut self) {
         let now = self.now;
-        match &mut self.frozen {
-            // Nothing changes there until something else is wished for.
-            Some(_) if Arc::ptr_eq(&self.answer.wish, &self.wish) && !self.answer.views.is_empty() => {}
-            Some(frozen) => {
-                let at = frozen.1;
-                self.answer = frozen.0.look(&self.wish, at);
+        // Nothing changes of what stands still until something else is wished for.
+        let is_answered = Arc::ptr_eq(&self.answer.wish, &self.wish) && !self.answer.views.is_empty();
+        let at = match (&mut self.rewound, &mut self.frozen) {
+            (Some(rewound), _) => {
+                if !is_answered || rewound.has_news() {
+                    self.answer = rewound.look(&self.wish);
+                }
+                rewound.at()
             }
-            None => self.answer = self.looking.look(&self.wish, now),
-        }
+            (None, Some(frozen)) => {
+                if !is_answered {
+                    self.answer = frozen.0.look(&self.wish, frozen.1);
+                }
+                frozen.1
+            }
+            (None, None) => {
+                self.answer = self.looking.look(&self.wish, now);
+                now
+            }
+        };
+        self.asks.put(&mut self.answer);
         if let Some(seen) = &mut self.seen {
-            seen.mark(&mut self.answer.views, now);
+            seen.mark(&mut self.answer.views, at);
         }
-        self.answer.told = self.desk.told(&self.wish, now);
+        self.answer.told = self.desk.told(&self.wish, at);
         self.shown = Some(Instant::now());
     }
 

@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +64,7 @@ pub(super) fn main(cli: &Cli) -> Option<ExitCode> {
         now: ZonedDateTime::now(),
         presets: cli.sections.presets.clone(),
         stop: Arc::new(AtomicBool::new(false)),
+        is_quiet: false,
     };
     if let Err(error) = hear_signals(Arc::clone(&asking.stop)) {
         return Some(fail(&error.into(), 1));
@@ -103,6 +104,23 @@ struct Asking {
     now: ZonedDateTime,
     presets: Book,
     stop: Arc<AtomicBool>,
+    /// Whether stderr is somebody else's: a screen.
+    is_quiet: bool,
+}
+
+/// Writes all there is to know of a span into a new folder, with a picture of the screen; returns how many flows.
+pub(super) fn bundle(path: &Path, filter: &Filter, span: Span, folder: &Path, picture: Option<&str>) -> Result<u64> {
+    let asking = Asking {
+        path: Some(path.to_owned()),
+        rows: None,
+        json: false,
+        color: false,
+        now: ZonedDateTime::now(),
+        presets: Book::default(),
+        stop: Arc::new(AtomicBool::new(false)),
+        is_quiet: true,
+    };
+    asking.bundle(filter, span, folder, picture)
 }
 
 impl Asking {
@@ -459,6 +477,6 @@ impl Drop for Bar {
 }
 
 /// Makes an error of the file system say which file.
-fn at_path<T>(result: io::Result<T>, path: &std::path::Path) -> Result<T> {
+fn at_path<T>(result: io::Result<T>, path: &Path) -> Result<T> {
     result.with_context(|| format!("cannot write `{}`", path.display()))
 }

@@ -2,9 +2,9 @@
 //!
 //! It counts nothing itself. Writing and reading share one list of columns per table, so that they cannot disagree.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
+use hashbrown::HashMap;
 use rusqlite::types::{FromSqlError, Value};
 use rusqlite::{Connection, Result, Row, params_from_iter};
 

@@ -135,7 +135,9 @@ impl<'a> Rows<'a> {
     fn new(connection: &'a Connection, rows: usize, key: &str) -> Result<Self> {
         let row = |row| (1..=COUNT).map(move |column| format!(", ?{}", row * COUNT + column)).collect::<String>();
         let values: Vec<String> = (0..rows).map(|at| format!("({key}{})", row(at))).collect();
-        let statement = connection.prepare_cached(&format!("INSERT INTO flows VALUES {}", values.join(", ")))?;
+        // A batch is written whole or not at all, so that one statement need not be undone by itself, and keeps no journal.
+        let insert = format!("INSERT OR ROLLBACK INTO flows VALUES {}", values.join(", "));
+        let statement = connection.prepare_cached(&insert)?;
         Ok(Self { statement, bound: vec![[None; COUNT]; rows] })
     }
 

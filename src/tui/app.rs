@@ -13,19 +13,26 @@ mod flows;
 mod hands;
 mod look;
 mod memory;
+mod past;
 mod place;
+mod presets;
+mod stored;
 pub mod table;
 
 use std::sync::Arc;
 
 use crate::flow::{FlowRecord, Timestamp};
 use crate::names::Names;
+use crate::store::ask::presets::Book;
 pub use crate::tui::app::card::Card;
 use crate::tui::app::columns::{Chosen, Kind};
 pub use crate::tui::app::copying::Copied;
 pub use crate::tui::app::feed::{About, Feed, Source, StorageView, Told, Wish};
 pub use crate::tui::app::flows::FlowSort;
+use crate::tui::app::past::Past;
+pub use crate::tui::app::past::{Asking, Errand, What};
 pub use crate::tui::app::place::{Place, Step, Tab, Way};
+pub use crate::tui::app::stored::{Baseline, Comparison, Day, Move, Moves, Strip, by};
 use crate::tui::app::table::Table;
 use crate::tui::edit::Line;
 use crate::tui::filter_line::FilterLine;
@@ -33,6 +40,7 @@ use crate::tui::keys::{Context, Key, Keys, Motion, Turn};
 use crate::tui::labels::Labels;
 use crate::tui::list::List;
 use crate::tui::units::Units;
+use crate::when::Zone;
 use crate::window::{Clock, Dimension, Key as RowKey, Row, Snapshot, Sort, Span};
 
 /// What happens to the screen.
@@ -73,6 +81,8 @@ pub enum Request {
     Mouse(bool),
     /// Redraw every cell.
     Repaint,
+    /// Redraw, and have something done; what became of it is said later.
+    Errand(Errand),
     Suspend,
     Quit,
     /// Quit, and leave the last picture behind.
@@ -93,6 +103,10 @@ pub enum Screen {
     Card,
     /// The choice of columns.
     Columns,
+    /// The choice of named questions.
+    Presets,
+    /// A line for a moment or a note, below the rows.
+    Ask,
 }
 
 /// The page of keys and words, and what of it is searched for.
@@ -136,6 +150,9 @@ impl Default for Counting {
 pub struct App {
     feed: Feed,
     is_frozen: bool,
+    past: Past,
+    zone: Option<Zone>,
+    asking: Option<Asking>,
     way: Way,
     screen: Screen,
     sort: Sort,
@@ -163,6 +180,7 @@ pub struct App {
     /// What is to be said once, until the next key.
     said: Option<String>,
     keys: Keys,
+    presets: Book,
     labels: Labels,
     filter: FilterLine,
     copied: Option<Copied>,
@@ -180,6 +198,19 @@ impl App {
     pub fn with(mut self, keys: Keys, names: Arc<Names>) -> Self {
         self.keys = keys;
         self.labels.names = names;
+        self
+    }
+
+    /// The same with an operator's own questions.
+    #[must_use]
+    pub fn with_presets(self, presets: Book) -> Self {
+        Self { presets, ..self }
+    }
+
+    /// Tells and reads times as in a zone; as UTC otherwise.
+    #[must_use]
+    pub fn with_zone(mut self, zone: Zone) -> Self {
+        self.zone = Some(zone);
         self
     }
 
@@ -206,7 +237,13 @@ impl App {
                 Some(Request::Redraw)
             }
             Event::Room(room) => {
-                self.list.make_room(room.rows, self.table.keys());
+                match self.kind() {
+                    Kind::Changes(_) => {
+                        let entries = self.entries();
+                        self.list.make_room(room.rows, &entries);
+                    }
+                    _ => self.list.make_room(room.rows, self.table.keys()),
+                }
                 self.flow_list.make_room(room.rows, &self.flows);
                 if matches!(self.screen, Screen::Help | Screen::Card) {
                     self.offset = self.offset.min(room.hidden);
@@ -220,13 +257,14 @@ impl App {
     /// Where keys are pressed now.
     pub const fn context(&self) -> Context {
         match self.screen {
+            Screen::Main if self.is_frozen => Context::Past,
             Screen::Main => Context::Main,
             Screen::Help if self.help.is_searching => Context::Line,
             Screen::Help => Context::Help,
-            Screen::Filter => Context::Line,
+            Screen::Filter | Screen::Ask => Context::Line,
             Screen::Copy => Context::Menu,
             Screen::Card => Context::Card,
-            Screen::Columns => Context::Columns,
+            Screen::Columns | Screen::Presets => Context::Columns,
         }
     }
 
@@ -246,7 +284,7 @@ impl App {
 
     /// The moment at which figures stand still.
     pub fn frozen_since(&self) -> Option<Timestamp> {
-        self.is_frozen.then(|| self.snapshot().at)
+        (self.is_frozen && self.past.at.is_none()).then(|| self.snapshot().at)
     }
 
     pub const fn screen(&self) -> Screen {
@@ -295,6 +333,7 @@ impl App {
     pub const fn kind(&self) -> Kind {
         match self.place() {
             Place { tab: Tab::Flows, .. } => Kind::Flows,
+            Place { tab: Tab::Changes, dimension } => Kind::Changes(dimension),
             Place { tab: Tab::Exporters, dimension: Dimension::Exporter } => Kind::Exporters,
             Place { dimension, .. } => Kind::Ranking(dimension),
         }
@@ -303,7 +342,7 @@ impl App {
     pub const fn offset(&self) -> usize {
         match self.kind() {
             Kind::Flows => self.flow_list.offset(),
-            Kind::Ranking(_) | Kind::Exporters => self.list.offset(),
+            Kind::Ranking(_) | Kind::Exporters | Kind::Changes(_) => self.list.offset(),
         }
     }
 
@@ -369,7 +408,9 @@ impl App {
 
     pub fn stage(&self) -> Stage {
         let totals = &self.feed.health.totals;
-        if 0 < totals.flows || self.feed.views.iter().any(|view| 0 < view.everything().flows) {
+        // What is stored is there to see, whatever arrives.
+        let is_of_the_past = self.past.at.is_some() || matches!(self.kind(), Kind::Changes(_));
+        if is_of_the_past || 0 < totals.flows || self.feed.views.iter().any(|view| 0 < view.everything().flows) {
             Stage::Flows
         } else if 0 < totals.datagrams {
             Stage::NoFlows

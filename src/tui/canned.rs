@@ -8,10 +8,13 @@ use crate::collector::stats::{ExporterStats, Health, SocketStats, TemplateAge, T
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp, Version};
 use crate::ie::ElementId;
 use crate::store::acquaintance::Acquaintance;
-use crate::tui::app::{About, App, Event, Feed, Room, Source, StorageView, Told, Wish};
-use crate::tui::keys::Key;
+use crate::store::notes::Note;
+use crate::tui::app::{
+    About, App, Comparison, Day, Event, Feed, Move, Moves, Room, Source, StorageView, Strip, Told, Wish,
+};
+use crate::tui::keys::Key as Pressed;
 use crate::tui::units::Units;
-use crate::window::{Dimension, Limits, Span, View, Window};
+use crate::window::{Dimension, Key, Limits, Span, View, Window};
 use crate::wire::template::{FieldSpecifier, Template, TemplateId};
 
 /// 2026-03-09 03:12:40 UTC.
@@ -87,6 +90,9 @@ pub(crate) fn feed(span: Span) -> Feed {
 /// A feed that answers a wish, as the window thread does.
 pub(crate) fn answer(wish: Wish) -> Feed {
     let mut window = Window::new(Limits::default());
+    if let Some(at) = wish.at {
+        window = window.with_end(at);
+    }
     let flows = flows();
     flows.iter().for_each(|flow| window.record(flow));
     let and = |view: &View| View { filter: wish.filter.clone().and(view.filter.clone()), ..view.clone() };
@@ -96,6 +102,8 @@ pub(crate) fn answer(wish: Wish) -> Feed {
         tail: matching.take(wish.tail).copied().collect(),
         lags: window.lags().collect(),
         told: wish.about.map(told),
+        strip: wish.day.map(|day| Arc::new(strip(day))),
+        moves: wish.comparison.map(|comparison| Arc::new(moves(comparison))),
         wish: Arc::new(wish),
         health: Arc::new(Health {
             totals: totals(),
@@ -157,8 +165,57 @@ fn templates(stats: &ExporterStats) -> TemplateAges {
     }
 }
 
+/// A day with a busy night, an hour in which nobody listened, and a note.
+pub(crate) fn strip(day: Day) -> Strip {
+    let hour = |hours: i64| day.from.plus(hours * 3_600_000);
+    let bytes = |minute: u64| match minute {
+        780..840 => 0,
+        1_020..1_050 => 9_000_000_000,
+        minute => 100_000_000 + minute % 97 * 10_000_000,
+    };
+    let at = hour(17).plus(600_000);
+    Strip {
+        from: day.from,
+        step_ms: Day::STEP_MS,
+        steps: (0..1440).map(bytes).collect(),
+        gaps: vec![(hour(13), hour(14))],
+        notes: vec![Note { at, written: at, text: "the new backup began".to_owned() }],
+        failed: None,
+    }
+}
+
+/// Some that grew, one of them new, and one that is gone.
+pub(crate) fn moves(asked: Comparison) -> Moves {
+    let conversation = |outside: &str, port| Key::Conversation {
+        inside: address("192.168.1.20"),
+        outside: address(outside),
+        protocol: 6,
+        port,
+    };
+    let host = |last: u8| Key::Host([192, 168, 1, last].into());
+    let keys = match asked.dimension {
+        Dimension::Conversation => {
+            [conversation("198.51.100.37", 443), conversation("203.0.113.9", 443), conversation("185.220.101.4", 9001)]
+        }
+        _ => [host(20), host(31), host(57)],
+    };
+    let amounts = [(40_000_000, 2_500_000_000), (0, 700_000_000), (90_000_000, 0)];
+    let rows = keys.into_iter().zip(amounts);
+    let row = |(key, (before, now))| Move { key, before, now, missing: 0 };
+    Moves {
+        asked: Some(asked),
+        before: vec![(asked.span.0.plus(-60_000), asked.span.0)],
+        rows: rows.map(row).collect(),
+        keys: 3,
+        total_before: 300_000_000,
+        total_now: 3_400_000_000,
+        is_exact: true,
+        failed: None,
+    }
+}
+
 /// Presses keys and answers each wish, as the loop and the window thread do.
-pub(crate) fn drive(app: &mut App, keys: &[Key]) {
+pub(crate) fn drive(app: &mut App, keys: &[Pressed]) {
     for &key in keys {
         app.update(Event::Key(key));
         let wish = app.wish();
@@ -169,7 +226,7 @@ pub(crate) fn drive(app: &mut App, keys: &[Key]) {
 }
 
 /// An app that is answered.
-pub(crate) fn app(keys: &[Key]) -> App {
+pub(crate) fn app(keys: &[Pressed]) -> App {
     let mut app = App::new(Span::Minute, Units::Bits);
     app.update(Event::Room(Room { rows: 10, columns: vec![0, 1, 2, 6, 7], hidden: 3 }));
     app.update(Event::Feed(answer(app.wish())));

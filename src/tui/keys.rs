@@ -90,6 +90,31 @@ pub enum Action {
     Clock,
     /// To the next row that has a badge.
     Remark(Turn),
+    /// To an earlier or a later moment.
+    Step(Stride, Turn),
+    /// Back from the past.
+    Now,
+    /// Opens the line for a moment to go to.
+    Jump,
+    /// Marks the moment as A or B.
+    Mark(usize),
+    /// Shows what moved, and compares with something else.
+    Compare,
+    /// Opens the line for a note.
+    Note,
+    /// Writes everything about the span in view into a folder.
+    Bundle,
+    /// Opens the choice of named questions.
+    Presets,
+}
+
+/// How far a step through time leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stride {
+    /// A part of the span.
+    Step,
+    Span,
+    Day,
 }
 
 /// To the next or the previous of something that is in order.
@@ -130,6 +155,8 @@ pub enum Context {
     /// Wherever keys are not typed text.
     Everywhere,
     Main,
+    /// While time stands still; what holds in [`Context::Main`] holds as well.
+    Past,
     Help,
     /// The copy menu.
     Menu,
@@ -144,8 +171,9 @@ pub enum Context {
 impl Context {
     /// Whether one key may not have two meanings in these.
     fn overlaps(self, other: Self) -> bool {
-        let is_line = |context| context == Self::Line;
-        self == other || (self == Self::Everywhere || other == Self::Everywhere) && !is_line(self) && !is_line(other)
+        // Keys of the past come before what they mean otherwise.
+        let is_apart = |context| matches!(context, Self::Line | Self::Past);
+        self == other || (self == Self::Everywhere || other == Self::Everywhere) && !is_apart(self) && !is_apart(other)
     }
 }
 
@@ -189,6 +217,7 @@ impl Keys {
             Context::Line => {
                 find(context).or_else(|| find(Context::Everywhere).filter(|_| matches!(key, Key::Ctrl(_))))
             }
+            Context::Past => find(context).or_else(|| find(Context::Main)).or_else(|| find(Context::Everywhere)),
             _ => find(context).or_else(|| find(Context::Everywhere)),
         }
     }
@@ -219,6 +248,7 @@ impl Keys {
 pub const fn place(context: Context) -> &'static str {
     match context {
         Context::Everywhere | Context::Main => "",
+        Context::Past => "while time stands still: ",
         Context::Help => "in the help: ",
         Context::Menu => "after `y`: ",
         Context::Card => "in what explains: ",

@@ -148,7 +148,7 @@ mod tests {
     fn what_is_no_word_is_told_with_those_that_are() {
         let mut opening = Opening::default();
         for (key, text, told) in [
-            ("view", "host", "must be one of overview, conversations, hosts, services, exporters, flows"),
+            ("view", "host", "must be one of overview, conversations, hosts, services, exporters, flows, changes"),
             ("view", "flows, hosts", "must be one of conversations"),
             ("sort", "size", "must be one of rate, down, up, total, packets, flows"),
             ("span", "2m", "must be one of 10s, 1m, 5m, 15m, 1h"),

@@ -112,6 +112,15 @@ impl Terminal {
         output()?.write_all(view::text(&buf).as_bytes())
     }
 
+    /// The screen as SVG.
+    pub fn picture(&self, app: &App) -> String {
+        let size = self.inner.size().unwrap_or_default();
+        let area = Rect::new(0, 0, size.width, size.height);
+        let mut buf = Buffer::empty(area);
+        view::render(&mut buf, area, app, self.theme);
+        view::svg(&buf)
+    }
+
     /// Has the next frame paint every cell.
     pub fn repaint(&mut self) -> io::Result<()> {
         let size = self.inner.size()?;

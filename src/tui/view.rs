@@ -19,8 +19,10 @@
 //! A smaller screen loses the boxes, then the graph's height, the services, the tabs and the key line; the header, the
 //! account and the rows stay. Sizes depend on the terminal alone and never on the figures, so nothing jumps.
 
+mod ask_line;
 mod card;
 mod cards;
+mod changes;
 mod columns;
 mod copy;
 mod crumbs;
@@ -33,12 +35,15 @@ mod graph;
 mod header;
 mod health;
 mod help;
+mod presets;
 mod ranking;
 mod services;
+mod svg;
 mod table;
 mod tabs;
 mod text;
 mod theme;
+mod timeline;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -47,6 +52,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::tui::app::columns::Kind;
 use crate::tui::app::{App, Event, Room, Screen, Stage, Tab};
+pub use crate::tui::view::svg::svg;
 use crate::tui::view::text::Part;
 pub use crate::tui::view::theme::{Depth, Scheme, Theme};
 
@@ -68,6 +74,8 @@ pub fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         Screen::Copy => copy::render(buf, places.body, app, theme),
         Screen::Columns => columns::render(buf, places.body, app, theme),
         Screen::Card => cards::render(buf, places.body, app, theme),
+        Screen::Presets => presets::render(buf, places.body, app, theme),
+        Screen::Ask => ask_line::render(buf, places.edit, app, theme),
         Screen::Main | Screen::Help => {}
     }
     footer::account(buf, places.account, app, theme);
@@ -77,11 +85,13 @@ pub fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
 /// The view itself.
 fn rows(buf: &mut Buffer, places: &Places, app: &App, theme: Theme) {
     tabs::render(buf, places.tabs, app, theme);
+    timeline::render(buf, places.timeline, app, theme);
     graph::render(buf, places.graph, places.frame, app, theme);
     services::render(buf, places.services, app, theme);
     match app.kind() {
         Kind::Flows => flows::render(buf, places.rows, places.frame, app, theme),
         Kind::Exporters => health::render(buf, places.rows, places.frame, app, theme),
+        Kind::Changes(_) => changes::render(buf, places.rows, places.frame, app, theme),
         Kind::Ranking(_) => ranking::render(buf, places.rows, places.frame, app, theme),
     }
 }
@@ -93,6 +103,7 @@ pub fn room(area: Rect, app: &App) -> Event {
     let rows = match app.kind() {
         Kind::Flows => table::room(height, app.flows().len()),
         Kind::Exporters => health::room(height, app),
+        Kind::Changes(_) => changes::room(height, app),
         Kind::Ranking(_) => table::room(height, app.snapshot().row_count.max(app.table().len())),
     };
     let (_, layout) = ranking::layout(app, width);
@@ -188,6 +199,8 @@ struct Places {
     /// All between header and account.
     body: Rect,
     tabs: Rect,
+    /// The strip of a day, while time stands still.
+    timeline: Rect,
     graph: Rect,
     services: Rect,
     rows: Rect,
@@ -207,7 +220,7 @@ impl Places {
             // On a small screen it takes the place of the keys, which are known by then.
             places.notice = if area.height < 16 { std::mem::take(&mut places.keys) } else { take_top(&mut rest, 1) };
         }
-        if app.screen() == Screen::Filter {
+        if matches!(app.screen(), Screen::Filter | Screen::Ask) {
             // Rather the line alone than no line.
             let height = if area.height < 10 { 1 } else { 3 };
             places.edit = take_bottom(&mut rest, height);
@@ -226,6 +239,16 @@ impl Places {
         };
         if 18 <= area.height {
             places.tabs = take_top(&mut rest, 1);
+        }
+        if app.day().is_some() {
+            places.timeline = take_top(
+                &mut rest,
+                match area.height {
+                    ..10 => 0,
+                    10..18 => 1,
+                    _ => 2,
+                },
+            );
         }
         let is_overview = app.place().tab == Tab::Overview;
         let is_boxed = matches!(places.frame, Frame::Boxed);

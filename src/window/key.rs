@@ -55,8 +55,8 @@ impl Atlas {
         Self { local, ..self }
     }
 
-    /// In order, where prefixes are few.
-    pub(super) fn is_inside(&self, address: IpAddr) -> bool {
+    /// Whether an address is inside. Prefixes are tried in order, where they are few.
+    pub fn is_inside(&self, address: IpAddr) -> bool {
         match self.local.as_slice() {
             few if few.len() <= 16 => few.iter().any(|prefix| prefix.contains(address)),
             _ => self.local.contains(address),

@@ -106,11 +106,22 @@ pub(super) struct Slices {
     limit: usize,
     /// Records that had passed before the oldest slice.
     before: u64,
+    /// What passed from then on is not credited.
+    end: Timestamp,
 }
 
 impl Slices {
     pub(super) const fn new(limit: usize) -> Self {
-        Self { all: VecDeque::new(), limit, before: 0 }
+        Self { all: VecDeque::new(), limit, before: 0, end: Timestamp(i64::MAX) }
+    }
+
+    /// Credits nothing of what passed at or after `end`.
+    pub(super) fn until(self, end: Timestamp) -> Self {
+        Self { end, ..self }
+    }
+
+    pub(super) const fn end(&self) -> Timestamp {
+        self.end
     }
 
     /// Oldest first.
@@ -136,7 +147,11 @@ impl Slices {
     /// What an exporter's clock places in the future counts as now, what passed before the oldest slice not at all.
     pub(super) fn credit(&mut self, lane: LaneId, sense: Sense, booking: Booking, counts: Counts) -> i64 {
         let (first, end) = (booking.first().0, booking.end().0);
-        let mut later = counts;
+        if self.end.0 <= first {
+            return i64::MIN;
+        }
+        let ends = end < self.end.0;
+        let mut later = if ends { counts } else { booking.passed(counts, self.end) };
         let mut newest = None;
         for slice in self.all.iter_mut().rev() {
             let start = slice.start.saturating_mul(1000);
@@ -145,7 +160,7 @@ impl Slices {
                 bytes: later.bytes.saturating_sub(earlier.bytes),
                 packets: later.packets.saturating_sub(earlier.packets),
             };
-            let ends_here = newest.is_none() && start <= end;
+            let ends_here = ends && newest.is_none() && start <= end;
             if ends_here || !share.is_zero() {
                 slice.add(Line { lane, flows: u32::from(ends_here), counts: share }, sense);
                 newest = newest.or(Some(slice.start));

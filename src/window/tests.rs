@@ -377,6 +377,26 @@ proptest! {
     }
 
     #[test]
+    fn a_window_of_the_past_has_what_passed_before_its_end_in_any_order(
+        (flows, order) in any_flows().prop_flat_map(|flows| (Just(flows.clone()), Just(flows).prop_shuffle())),
+        end in 60..200_i64,
+    ) {
+        let end = at(end * 10);
+        let mut window = window(Limits::default()).with_end(end);
+        window.record_all(&order);
+        let view = View { span: Span::Hour, once: false, ..View::default() };
+        let snapshot = window.snapshot(&view, at(9000));
+        prop_assert_eq!((snapshot.at, snapshot.until, snapshot.unsettled_s()), (end, end, 0));
+        let rows: BTreeMap<Key, u64> =
+            snapshot.rows.iter().map(|row| (row.key, row.ways.sum().counts.bytes)).collect();
+        let mut rows = rows;
+        rows.retain(|_, bytes| *bytes != 0);
+        prop_assert_eq!(&rows, &expected(&flows, &Filter::all(), &snapshot));
+        let ended = flows.iter().filter(|flow| flow.last < end || flow.first < flow.last && flow.last == end).count();
+        prop_assert_eq!(snapshot.everything().flows, ended as u64);
+    }
+
+    #[test]
     fn a_flow_in_many_slices_is_the_flow_in_one(first in 0..300_i64, parts in prop::collection::vec(1..120_i64, 1..12), rate in 1..100_000_u64) {
         let lasting: i64 = parts.iter().sum();
         let whole = flow(2, (first, first + lasting), rate * lasting.unsigned_abs());

@@ -16,6 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::package;
 
+mod past;
+
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 

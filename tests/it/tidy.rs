@@ -183,6 +183,24 @@ fn every_module_says_what_it_is() {
     }
 }
 
+/// A merge that was left half done is text, which no compiler reads.
+#[test]
+fn no_page_has_the_marks_of_a_merge() {
+    let mut pages: Vec<PathBuf> = ["docs", "."]
+        .iter()
+        .flat_map(|folder| fs::read_dir(package().join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    pages.sort();
+    assert!(pages.iter().any(|page| page.ends_with("ARCHITECTURE.md")));
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        let is_mark = |line: &&str| ["<<<<<<<", ">>>>>>>", "======="].iter().any(|mark| line.starts_with(mark));
+        assert_eq!(text.lines().find(is_mark), None, "{}", page.display());
+    }
+}
+
 /// The key table of the README is the one of the program. `UPDATE=1` writes it anew.
 #[test]
 fn the_readme_has_the_table_of_keys() {

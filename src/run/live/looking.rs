@@ -6,8 +6,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
-
 use crate::filter::Filter;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::run::live::past::{Past, Piece};
@@ -92,11 +90,6 @@ impl Looking {
     /// A copy that goes its own way from here.
     pub(super) fn fork(&self) -> Self {
         Self { past: self.past.fork(), ..self.clone() }
-    }
-
-    /// What is read of the past, for whoever asked.
-    pub(super) const fn pieces(&self) -> &Receiver<Piece> {
-        &self.past.pieces
     }
 
     /// Takes in a piece of the past; false when it is of another question.

@@ -1,7 +1,7 @@
 //! `export --bundle`: what there is to know of a span, in a folder for a ticket or a mail.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write, stderr};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -28,7 +28,8 @@ const ROWS: usize = 50;
 const RANKINGS: [By; 5] = [By::Conversation, By::Host, By::Service, By::Protocol, By::Interface];
 
 impl Asking {
-    pub(super) fn bundle(&self, filter: &Filter, span: Span, folder: &Path) -> Result<()> {
+    /// Returns how many flows are in it. A picture of the screen stands above the figures.
+    pub(super) fn bundle(&self, filter: &Filter, span: Span, folder: &Path, picture: Option<&str>) -> Result<u64> {
         // A folder that is there may hold another incident.
         fs::create_dir(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         let history = self.open()?;
@@ -36,6 +37,11 @@ impl Asking {
         writeln!(report, "# {}\n", self.shown_span(span))?;
         writeln!(report, "- filter: `{filter}`\n- database: `{}`", history.path().display())?;
         writeln!(report, "- written: {}, flowglass {}\n", self.now, env!("CARGO_PKG_VERSION"))?;
+        if let Some(picture) = picture {
+            let path = folder.join("screen.svg");
+            at_path(fs::write(&path, picture), &path)?;
+            writeln!(report, "![the screen](screen.svg)\n")?;
+        }
         self.notes_of(&history, span, &mut report)?;
         self.series(&history, (filter, span), folder, &mut report)?;
         self.moved(&history, (filter, span), folder, &mut report)?;
@@ -48,8 +54,7 @@ impl Asking {
         let more = if FLOWS as u64 <= count { ", and perhaps more that are not in it" } else { "" };
         writeln!(report, "## Flows\n\n{count} flows in `flows.csv`{more}")?;
         report.flush()?;
-        let _ = writeln!(stderr(), "{count} flows and `{}`", folder.join("report.md").display());
-        Ok(())
+        Ok(count)
     }
 
     fn again(&self) -> Self {

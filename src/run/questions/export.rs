@@ -21,7 +21,9 @@ impl Asking {
     pub(super) fn export(&self, args: &ExportArgs) -> Result<()> {
         let (filter, span) = self.asked(&args.filter)?;
         if let Some(folder) = &args.bundle {
-            return self.bundle(&filter, span, folder);
+            let count = self.bundle(&filter, span, folder, None)?;
+            let _ = writeln!(stderr(), "{count} flows and `{}`", folder.join("report.md").display());
+            return Ok(());
         }
         if args.output.is_none() && args.form == ExportForm::Parquet && stdout().is_terminal() {
             let problem = "Parquet is not for a terminal\nhint: give a file with `--output`, or a pipe";
@@ -41,7 +43,7 @@ impl Asking {
 
     pub(super) fn records(&self, filter: &Filter, span: Span, form: ExportForm, to: impl Write + Send) -> Result<u64> {
         let history = self.open()?;
-        let bar = Bar::new();
+        let bar = if self.is_quiet { Bar::hidden() } else { Bar::new() };
         let watch = |done| bar.at(done);
         let mut written: Result<()> = Ok(());
         let limit = self.rows.map_or(u64::MAX, |rows| rows as u64);

@@ -14,8 +14,10 @@ impl App {
         }
         let acted = match (action, self.screen) {
             (Some(action), Screen::Filter) => return self.edit_filter(action, key),
+            (Some(action), Screen::Ask) => return self.edit_asked(action, key),
             (Some(action), _) => self.edit_search(action, key),
             (None, Screen::Filter) => self.filter.take(key, &self.labels.names),
+            (None, Screen::Ask) => self.type_asked(key),
             (None, _) => self.help.search.take(key, super::SEARCH),
         };
         acted.then_some(Request::Redraw)
@@ -24,6 +26,7 @@ impl App {
     pub(super) fn paste(&mut self, text: &str) -> Option<Request> {
         match (self.context(), self.screen) {
             (Context::Line, Screen::Filter) => self.filter.paste(text, &self.labels.names),
+            (Context::Line, Screen::Ask) => self.paste_asked(text),
             (Context::Line, _) => self.help.search.insert(text, super::SEARCH),
             // Pasted letters are no keys: whoever pastes into the wrong window does nothing to it.
             _ => return None,
@@ -55,7 +58,17 @@ impl App {
                 self.offset = 0;
                 self.screen = Screen::Columns;
             }
+            Action::Choose if self.screen == Screen::Presets => self.choose_preset(),
             Action::Choose => self.choose_column(),
+            Action::Presets => self.open_presets(),
+            Action::Bundle => return self.bundle(),
+            Action::Step(..)
+            | Action::Now
+            | Action::Jump
+            | Action::Note
+            | Action::Mark(_)
+            | Action::Compare
+            | Action::Freeze => self.travel(action),
             Action::View(tab) => self.go(tab),
             Action::NextView(turn) => {
                 let tab = self.place().tab.turned(turn == Turn::Next);
@@ -82,7 +95,6 @@ impl App {
             Action::Span(Turn::Previous) => self.span = self.span.shorter(),
             Action::SpanAround if self.span == self.span.longer() => self.span = Span::ALL[0],
             Action::SpanAround => self.span = self.span.longer(),
-            Action::Freeze => self.is_frozen = !self.is_frozen,
             Action::Units => self.units = self.units.next(),
             Action::Sort(turn) => self.turn_sort(turn),
             Action::HostNames => self.labels.hosts = !self.labels.hosts,
@@ -103,6 +115,10 @@ impl App {
             Kind::Flows => self.flow_sort = self.flow_sort.turned(turn),
             Kind::Exporters => {
                 self.hint = Some("exporters stand in the order of their addresses");
+                return;
+            }
+            Kind::Changes(_) => {
+                self.hint = Some("what moved most stands first; `C` compares with something else");
                 return;
             }
             Kind::Ranking(_) => {

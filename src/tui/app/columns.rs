@@ -75,6 +75,15 @@ pub mod exporter {
     pub const LAG: usize = 11;
 }
 
+/// Places of the columns of changes; the first ones are those of a ranking.
+pub mod change {
+    pub const MARK: usize = 3;
+    pub const BEFORE: usize = 4;
+    pub const NOW: usize = 5;
+    pub const DIFFERENCE: usize = 6;
+    pub const SHARE: usize = 7;
+}
+
 /// Below that many columns of the screen, a rate is one column.
 const NARROW: usize = 60;
 /// From that many on, rates have their unit in each row.
@@ -86,6 +95,8 @@ pub enum Kind {
     Ranking(Dimension),
     Flows,
     Exporters,
+    /// What moved between two spans.
+    Changes(Dimension),
 }
 
 impl Kind {
@@ -95,6 +106,7 @@ impl Kind {
             Self::Ranking(dimension) => dimension.label(),
             Self::Flows => "flows",
             Self::Exporters => "health",
+            Self::Changes(_) => "changes",
         }
     }
 
@@ -110,12 +122,21 @@ impl Kind {
             Self::Ranking(dimension) => of_ranking(dimension, width),
             Self::Flows => FLOWS.to_vec(),
             Self::Exporters => EXPORTERS.to_vec(),
+            Self::Changes(dimension) => of_changes(dimension, width),
         }
     }
 
     /// Those that make sense here; `has_places` where AS and country are known.
     pub fn wanted(self, width: usize, has_places: bool) -> Vec<usize> {
-        let Self::Ranking(dimension) = self else { return (0..self.columns(width).len()).collect() };
+        let dimension = match self {
+            Self::Ranking(dimension) => dimension,
+            Self::Changes(dimension) => {
+                let two_names = dimension == Dimension::Conversation;
+                let makes_sense = |column: &usize| two_names || !matches!(*column, ranking::OUTSIDE | ranking::SERVICE);
+                return (0..=change::SHARE).filter(makes_sense).collect();
+            }
+            Self::Flows | Self::Exporters => return (0..self.columns(width).len()).collect(),
+        };
         let is_conversation = dimension == Dimension::Conversation;
         let has_host =
             matches!(dimension, Dimension::Conversation | Dimension::Host | Dimension::Source | Dimension::Destination);
@@ -175,6 +196,21 @@ fn of_ranking(dimension: Dimension, width: usize) -> Vec<Column> {
         text("trend", 6, 12, 6),
         number("since", 5, 1),
     ]
+}
+
+/// The names of a ranking, and what became of the figures.
+fn of_changes(dimension: Dimension, width: usize) -> Vec<Column> {
+    let rate = if ROOMY <= width { 9 } else { 6 };
+    let mut columns = of_ranking(dimension, width);
+    columns.truncate(change::MARK);
+    columns.extend([
+        text("", 4, 6, 3),
+        number("before", rate, 2),
+        number("now", rate, 1),
+        number("change", rate + 1, 0),
+        number("share", 6, 4),
+    ]);
+    columns
 }
 
 const FLOWS: [Column; 10] = [
@@ -274,7 +310,11 @@ impl Chosen {
 
 /// All tables.
 pub fn kinds() -> impl Iterator<Item = Kind> {
-    Dimension::ALL.into_iter().map(Kind::Ranking).chain([Kind::Flows, Kind::Exporters])
+    Dimension::ALL.into_iter().map(Kind::Ranking).chain([
+        Kind::Flows,
+        Kind::Exporters,
+        Kind::Changes(Dimension::Conversation),
+    ])
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::collector::stats::Health;
 use crate::filter::Filter;
 use crate::flow::{FlowRecord, ObservationDomainId, Timestamp};
 use crate::store::acquaintance::Acquaintance;
+use crate::tui::app::stored::{Comparison, Day, Moves, Strip};
 use crate::window::{Clock, Country, Snapshot, View};
 
 /// What the screen wants to see next.
@@ -29,6 +30,10 @@ pub struct Wish {
     pub is_frozen: bool,
     /// Of what more is wanted than views have.
     pub about: Option<About>,
+    /// The end of what is shown, where that is the past. Nothing of it changes any more.
+    pub at: Option<Timestamp>,
+    pub day: Option<Day>,
+    pub comparison: Option<Comparison>,
 }
 
 /// One thing that is explained.
@@ -62,6 +67,9 @@ impl Default for Wish {
             tail_countries: Vec::new(),
             is_frozen: false,
             about: None,
+            at: None,
+            day: None,
+            comparison: None,
         }
     }
 }
@@ -92,6 +100,9 @@ pub struct Feed {
     pub told: Option<Told>,
     /// Figures are complete from then on; `None` when all of them are.
     pub past: Option<Timestamp>,
+    /// Of the day that was wished for; an older one until that is read.
+    pub strip: Option<Arc<Strip>>,
+    pub moves: Option<Arc<Moves>>,
     pub health: Arc<Health>,
     /// `None` where nothing is stored.
     pub storage: Option<StorageView>,

@@ -24,7 +24,7 @@ impl App {
     }
 
     /// Nothing of what was selected is here.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.list.select(None);
         self.flow_list.select(None);
         self.cell = None;
@@ -37,7 +37,7 @@ impl App {
     pub(super) fn next_dimension(&mut self, turn: Turn) {
         match self.place().turned(turn == Turn::Next) {
             Some(place) => self.turn(place),
-            None => self.hint = Some("this view has one kind of rows; the others: `2` to `5`, and `b` there"),
+            None => self.hint = Some("this view has one kind of rows; the others: `2` to `5`, and `v` there"),
         }
     }
 
@@ -82,7 +82,9 @@ impl App {
             Screen::Help => self.toggle_help(),
             Screen::Copy if self.copied.is_some() => self.copied = None,
             Screen::Copy if self.card.is_some() => self.screen = Screen::Card,
-            Screen::Copy | Screen::Filter | Screen::Columns => self.screen = Screen::Main,
+            Screen::Copy | Screen::Filter | Screen::Columns | Screen::Presets | Screen::Ask => {
+                self.screen = Screen::Main
+            }
             Screen::Card => {
                 self.card = None;
                 self.screen = Screen::Main;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{App, Card, Feed, Tab, Wish};
+use super::{App, Card, Feed, Moves, Tab, Wish};
 use crate::tui::app::columns::Kind;
 use crate::tui::app::flows::TAIL;
 use crate::tui::app::table::Wanted;
@@ -38,6 +38,9 @@ impl App {
             tail_countries: self.way.countries(),
             is_frozen: self.is_frozen,
             about: self.card.and_then(Card::about),
+            at: self.past.at,
+            day: self.day(),
+            comparison: self.comparison(),
         }
     }
 
@@ -46,7 +49,7 @@ impl App {
         let (filter, _) = self.way.filters();
         let selected = self.list.selected();
         let rows = match self.place().tab {
-            Tab::Flows => 1,
+            Tab::Flows | Tab::Changes => 1,
             _ if self.filter.badges().is_empty() => self.wanted_rows,
             _ => self.wanted_rows.max(LOOKED_THROUGH),
         };
@@ -74,11 +77,12 @@ impl App {
     }
 
     pub(super) fn receive(&mut self, mut feed: Feed) {
-        // What was under way when time was made to stand still is of another moment.
-        if self.is_frozen && !feed.wish.is_frozen {
+        // What was under way when time was made to stand still, or another moment was gone to, is not what is wanted.
+        if self.is_frozen && !feed.wish.is_frozen || self.past.at != feed.wish.at {
             let (wish, views) = (Arc::clone(&self.feed.wish), self.feed.views.clone());
             let (tail, lags, past) = (Arc::clone(&self.feed.tail), self.feed.lags.clone(), self.feed.past);
-            feed = Feed { wish, views, tail, lags, past, ..feed };
+            let (strip, moves) = (self.feed.strip.clone(), self.feed.moves.clone());
+            feed = Feed { wish, views, tail, lags, past, strip, moves, ..feed };
         }
         if self.feed.health.names != feed.health.names {
             self.labels.names.learn(&feed.health.names);
@@ -108,8 +112,17 @@ impl App {
     pub(super) fn entries(&self) -> Vec<Key> {
         match self.kind() {
             Kind::Exporters => self.exporters(),
+            Kind::Changes(_) => {
+                self.moves().map(|moves| moves.rows.iter().map(|row| row.key).collect()).unwrap_or_default()
+            }
             Kind::Ranking(_) | Kind::Flows => self.table.keys().to_vec(),
         }
+    }
+
+    /// What moved, when that is of the spans that are wanted.
+    pub fn moves(&self) -> Option<&Moves> {
+        let moves = self.feed.moves.as_deref()?;
+        (moves.asked == self.comparison()).then_some(moves)
     }
 
     /// Exporters and their domains, each once.
@@ -128,6 +141,11 @@ impl App {
                 self.offset = list::moved(self.offset, motion, self.room.rows.max(1), self.room.hidden);
                 true
             }
+            (Screen::Presets, _) => {
+                let last = self.presets().len().saturating_sub(1);
+                self.offset = list::moved(self.offset, motion, 5, last);
+                true
+            }
             (Screen::Columns, kind) => {
                 let last = kind.wanted(usize::MAX, true).len().saturating_sub(1);
                 self.offset = list::moved(self.offset, motion, 5, last);
@@ -139,7 +157,7 @@ impl App {
                 let entries = self.entries();
                 self.list.scroll(motion, &entries)
             }
-            (Screen::Copy | Screen::Filter, _) => false,
+            (Screen::Copy | Screen::Filter | Screen::Ask, _) => false,
         };
         moved.then_some(Request::Redraw)
     }

@@ -17,11 +17,12 @@ pub enum Tab {
     Services,
     Exporters,
     Flows,
+    Changes,
 }
 
 impl Tab {
-    pub const ALL: [Self; 6] =
-        [Self::Overview, Self::Conversations, Self::Hosts, Self::Services, Self::Exporters, Self::Flows];
+    pub const ALL: [Self; 7] =
+        [Self::Overview, Self::Conversations, Self::Hosts, Self::Services, Self::Exporters, Self::Flows, Self::Changes];
 
     pub const fn label(self) -> &'static str {
         match self {
@@ -31,6 +32,7 @@ impl Tab {
             Self::Services => "Services",
             Self::Exporters => "Exporters",
             Self::Flows => "Flows",
+            Self::Changes => "Changes",
         }
     }
 
@@ -42,6 +44,20 @@ impl Tab {
             Self::Hosts => &[Dimension::Host, Dimension::As, Dimension::Country],
             Self::Services => &[Dimension::Service, Dimension::Protocol, Dimension::Application, Dimension::Dscp],
             Self::Exporters => &[Dimension::Exporter, Dimension::Interface, Dimension::Vlan],
+            Self::Changes => &[
+                Dimension::Conversation,
+                Dimension::Host,
+                Dimension::Source,
+                Dimension::Destination,
+                Dimension::Service,
+                Dimension::Protocol,
+                Dimension::Exporter,
+                Dimension::Interface,
+                Dimension::As,
+                Dimension::Vlan,
+                Dimension::Dscp,
+                Dimension::Application,
+            ],
         }
     }
 

@@ -151,7 +151,7 @@ fn a_row_leads_to_its_flows_and_back() {
     assert_eq!((app.kind(), app.way().steps().len()), (Kind::Ranking(Dimension::Host), 1));
     drive(&mut app, Key::Char('4'));
     assert_eq!((app.kind(), app.way().steps().len()), (Kind::Ranking(Dimension::Service), 0));
-    drive(&mut app, Key::Char('b'));
+    drive(&mut app, Key::Char('v'));
     assert_eq!(app.kind(), Kind::Ranking(Dimension::Protocol));
 }
 

@@ -1,10 +1,10 @@
 //! The table itself: one line for each thing that a key can do.
 
 use crate::tui::app::Tab;
-use crate::tui::keys::{Action, Binding, Context, Form, Key, Motion, Turn};
+use crate::tui::keys::{Action, Binding, Context, Form, Key, Motion, Stride, Turn};
 
 use Action::{CopyAs, History, Move, Sort, Span, View};
-use Context::{Columns, Everywhere, Help, Line, Main, Menu};
+use Context::{Columns, Everywhere, Help, Line, Main, Menu, Past};
 use Key::{Char, Ctrl};
 
 const fn row(
@@ -27,16 +27,31 @@ pub const KEYS: &[Binding] = &[
     row("services", &[Char('4')], View(Tab::Services), Main, "", "services, protocols, applications, DSCP"),
     row("exporters", &[Char('5')], View(Tab::Exporters), Main, "", "exporters and their health, interfaces, VLANs"),
     row("flows", &[Char('6')], View(Tab::Flows), Main, "", "the newest flows as they come"),
+    row("changes", &[Char('7')], View(Tab::Changes), Main, "", "what moved between two spans"),
     row("next-view", &[Key::Tab], Action::NextView(Turn::Next), Main, "", "the next view of the same flows"),
     row("view-before", &[Key::BackTab], Action::NextView(Turn::Previous), Main, "", "the view before"),
-    row("by", &[Char('b')], Action::Dimension(Turn::Next), Main, "", "rows by something else: hosts, then autonomous systems, and so on"),
-    row("by-back", &[Char('B')], Action::Dimension(Turn::Previous), Main, "", "the same, the other way round"),
+    row("by", &[Char('v')], Action::Dimension(Turn::Next), Main, "", "rows by something else: hosts, then autonomous systems, ..."),
+    row("by-back", &[Char('V')], Action::Dimension(Turn::Previous), Main, "", "the same, the other way round"),
     row("filter", &[Char('/')], Action::Filter, Main, "filter", "show only what a filter lets through"),
     row("open", &[Key::Enter], Action::Open, Main, "open", "open the row: a host, its conversations, their flows, one flow"),
     row("only", &[Char('f')], Action::Only, Main, "only", "only what the cell under the cursor says"),
     row("except", &[Char('F')], Action::Except, Main, "", "all but what the cell under the cursor says"),
     row("explain", &[Char('e')], Action::Explain, Main, "explain", "all there is to say about the host, the flow or the exporter"),
     row("freeze", &[Char(' ')], Action::Freeze, Main, "freeze", "freeze the figures, or go on; collecting never stops"),
+    row("earlier", &[Key::Left], Action::Step(Stride::Step, Turn::Previous), Past, "earlier", "a little back in time"),
+    row("later", &[Key::Right], Action::Step(Stride::Step, Turn::Next), Past, "later", "a little forward"),
+    row("now", &[Key::End], Action::Now, Past, "now", "back to now"),
+    row("span-earlier", &[Char('[')], Action::Step(Stride::Span, Turn::Previous), Main, "", "back in time by a span"),
+    row("span-later", &[Char(']')], Action::Step(Stride::Span, Turn::Next), Main, "", "forward by a span"),
+    row("day-earlier", &[Char('{')], Action::Step(Stride::Day, Turn::Previous), Main, "", "a day back"),
+    row("day-later", &[Char('}')], Action::Step(Stride::Day, Turn::Next), Main, "", "a day forward"),
+    row("jump", &[Char('t')], Action::Jump, Main, "time", "go to a moment: `03:10`, `yesterday 22:00`, `-2h`"),
+    row("mark-a", &[Char('A')], Action::Mark(0), Main, "", "mark the moment as A, to compare with"),
+    row("mark-b", &[Char('B')], Action::Mark(1), Main, "", "mark the moment as B"),
+    row("compare", &[Char('C')], Action::Compare, Main, "", "what moved; again: against the span before, yesterday, last week, usual, A"),
+    row("presets", &[Char('i')], Action::Presets, Main, "", "named questions: DNS, uploads, scans, failed, new hosts"),
+    row("note", &[Char('b')], Action::Note, Main, "", "write a note about the moment into the database"),
+    row("bundle", &[Char('x')], Action::Bundle, Main, "", "write everything about the span in view into a folder"),
     row("sort", &[Char('s')], Sort(Turn::Next), Main, "sort", "sort by rate, down, up, total, packets, flows; the title says it"),
     row("sort-back", &[Char('S')], Sort(Turn::Previous), Main, "", "the same, the other way round"),
     row("span", &[Char('w')], Action::SpanAround, Main, "span", "rates over 10 s, 1 min, 5 min, 15 min, 60 min"),
@@ -56,7 +71,7 @@ pub const KEYS: &[Binding] = &[
     row("remark", &[Char('n')], Action::Remark(Turn::Next), Main, "", "the next row that has a badge"),
     row("remark-back", &[Char('N')], Action::Remark(Turn::Previous), Main, "", "the one before"),
     row("columns", &[Char('c')], Action::Columns, Main, "", "choose columns"),
-    row("choose", &[Key::Enter, Char(' ')], Action::Choose, Columns, "show or hide", "show the column, or hide it"),
+    row("choose", &[Key::Enter, Char(' ')], Action::Choose, Columns, "choose", "show the column, or hide it; ask the question"),
     row("raw", &[Char('r')], Action::Raw, Main, "", "as reported, or as sampling makes of it"),
     row("once", &[Char('o')], Action::Once, Main, "", "what was reported twice: once, or all reports"),
     row("clock", &[Char('a')], Action::Clock, Main, "", "by when it passed, or by when its report arrived"),

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::tui::app::App;
+use crate::tui::edit::Line;
 use crate::tui::filter_line::FilterLine;
 use crate::tui::view::text::{self, Part};
 use crate::tui::view::theme::Theme;
@@ -19,17 +20,9 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let state = app.filter();
     let (full, line) = (state.line().text(), state.line());
     let shown = text::inset(area);
-    // On a narrow screen the text needs the room more than its name does.
-    let prompt = if shown.width < 40 { "/" } else { PROMPT };
-    let room = usize::from(shown.width).saturating_sub(prompt.len() + 1).max(1);
-    let skipped = skipped(full, line.cursor(), room);
-    let left = full.get(..skipped).unwrap_or_default().width();
-    text::put(buf, shown, 0, 0, prompt, theme.strong(), theme);
-    let visible = full.get(skipped..).unwrap_or_default();
-    text::put(buf, shown, prompt.len(), 0, &clip(visible, room), theme.plain(), theme);
+    let prompt = prompted(shown, PROMPT);
+    let left = edited(buf, shown, prompt, line, theme);
     let column = |octet: usize| full.get(..octet).unwrap_or(full).width().saturating_sub(left) + prompt.len();
-    let under = full.get(line.cursor()..).and_then(|rest| rest.chars().next()).unwrap_or(' ');
-    text::put(buf, shown, column(line.cursor()), 0, under.encode_utf8(&mut [0; 4]), theme.cursor(), theme);
     match state.error() {
         Some(error) if 1 < area.height => {
             let (from, to) = (column(error.span.start), column(error.span.end).max(column(error.span.start) + 1));
@@ -52,6 +45,26 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
             theme,
         ),
     }
+}
+
+/// On a narrow screen the text needs the room more than its name does.
+pub(super) const fn prompted(area: Rect, prompt: &'static str) -> &'static str {
+    if area.width < 40 { "/" } else { prompt }
+}
+
+/// Draws a text with its cursor; gives back how many columns at its beginning are out of sight.
+pub(super) fn edited(buf: &mut Buffer, area: Rect, prompt: &str, line: &Line, theme: Theme) -> usize {
+    let full = line.text();
+    let room = usize::from(area.width).saturating_sub(prompt.len() + 1).max(1);
+    let skipped = skipped(full, line.cursor(), room);
+    let left = full.get(..skipped).unwrap_or_default().width();
+    text::put(buf, area, 0, 0, prompt, theme.strong(), theme);
+    let visible = full.get(skipped..).unwrap_or_default();
+    text::put(buf, area, prompt.len(), 0, &clip(visible, room), theme.plain(), theme);
+    let cursor = full.get(..line.cursor()).unwrap_or(full).width().saturating_sub(left) + prompt.len();
+    let under = full.get(line.cursor()..).and_then(|rest| rest.chars().next()).unwrap_or(' ');
+    text::put(buf, area, cursor, 0, under.encode_utf8(&mut [0; 4]), theme.cursor(), theme);
+    left
 }
 
 /// What there is to say, and then how the word may go on.

@@ -61,7 +61,12 @@ pub(super) fn keys(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         .keys()
         .bindings()
         .filter(|(binding, _)| !(is_search && matches!(binding.action, Action::Complete | Action::History(_))));
-    let holding: Vec<_> = bindings.filter_map(|(binding, keys)| held(binding, keys, context)).collect();
+    let mut holding: Vec<_> = bindings.filter_map(|(binding, keys)| held(binding, keys, context)).collect();
+    if context == Context::Past {
+        // Those of the past stand first, and others leave for them.
+        holding.sort_by_key(|(binding, ..)| binding.context != Context::Past);
+        shorten(&mut holding, usize::from(area.width));
+    }
     let labelled = |&(binding, key, label): &(&Binding, Key, &str)| (is_fixed(binding), format!("{key} {label}"));
     let (right, mut left): (Vec<_>, Vec<_>) = holding.iter().map(labelled).partition(|(is_fixed, _)| *is_fixed);
     let length = |texts: &[(bool, String)]| texts.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
@@ -75,16 +80,29 @@ pub(super) fn keys(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     text::line(buf, text::inset(area), parts(left, 2), parts(right, 0), 2, theme);
 }
 
+/// Takes bindings away from the end that hold at other times as well, until the labels of the others fit.
+fn shorten(holding: &mut Vec<(&Binding, Key, &str)>, width: usize) {
+    let needed = |holding: &[(&Binding, Key, &str)]| -> usize {
+        holding.iter().map(|(_, key, label)| key.to_string().width() + label.width() + 3).sum()
+    };
+    while width < needed(holding)
+        && let Some(at) = holding.iter().rposition(|(binding, ..)| binding.context == Context::Main)
+    {
+        holding.remove(at);
+    }
+}
+
 /// A binding that the key line shows there, with its first key and its label.
 fn held<'a>(binding: &'static Binding, keys: &[Key], context: Context) -> Option<(&'static Binding, Key, &'a str)> {
     let &key = keys.first()?;
-    if binding.context == context {
+    let is_here = binding.context == context || context == Context::Past && binding.context == Context::Main;
+    if is_here {
         return (!binding.label.is_empty()).then_some((binding, key, binding.label));
     }
     if binding.context != Context::Everywhere || context == Context::Line {
         return None;
     }
-    let is_over = context != Context::Main;
+    let is_over = !matches!(context, Context::Main | Context::Past);
     match (binding.action, binding.label) {
         (Action::Back, _) if is_over => Some((binding, key, "back")),
         (_, "") => None,

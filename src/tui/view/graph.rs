@@ -31,7 +31,10 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
     if area.height <= 2 {
         return one_line(buf, area, snapshot, units, theme);
     }
-    let title = format!("Traffic, last {}", label(snapshot));
+    let title = match app.past() {
+        Some(at) => format!("Traffic, {} until {}", label(snapshot), app.when(at)),
+        None => format!("Traffic, last {}", label(snapshot)),
+    };
     let frame = if matches!(frame, Frame::Boxed) { frame } else { Frame::Ruled };
     let inner = panel(buf, area, frame, &title, &settled(snapshot), theme);
     let inner = text::inset(inner);

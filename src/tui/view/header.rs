@@ -49,6 +49,10 @@ fn badge(app: &App, theme: Theme) -> Vec<Part> {
         let text = format!(" FROZEN at {} ", units::clock(since, feed.utc_offset_s));
         return vec![Part::new(text, theme.badge(), 1)];
     }
+    if let Some(at) = app.past() {
+        let reading = if app.is_reading() { ", reading" } else { "" };
+        return vec![Part::new(format!(" PAST until {}{reading} ", app.when(at)), theme.badge(), 1)];
+    }
     let text = match &feed.source {
         Source::Live { .. } => "LIVE",
         Source::Replay { done: false, .. } => "REPLAY",

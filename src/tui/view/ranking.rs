@@ -21,6 +21,9 @@ pub(super) fn layout(app: &App, width: usize) -> (Vec<Column>, Layout) {
     let columns = kind.columns(width);
     let wanted = app.columns().wanted(kind, width, app.labels().names.has_places());
     let mut kept: Vec<usize> = app.cell().into_iter().collect();
+    if let Kind::Changes(_) = kind {
+        kept.push(crate::tui::app::columns::change::DIFFERENCE);
+    }
     if let Kind::Ranking(_) = kind {
         kept.extend(sorted(app.sort()));
     }
@@ -70,7 +73,11 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
 
 /// Where one is, and how rows are ranked.
 fn title(app: &App, width: usize, theme: Theme) -> String {
-    let by = format!(" by {}, last {}", order::label(app.sort()), app.span().label());
+    let span = match app.past() {
+        Some(at) => format!("{} until {}", app.span().label(), app.when(at)),
+        None => format!("last {}", app.span().label()),
+    };
+    let by = format!(" by {}, {span}", order::label(app.sort()));
     let mut filter = String::new();
     if !app.filter().text().is_empty() {
         filter = format!(", of {}", app.labels().text(app.filter().text()));
@@ -81,7 +88,7 @@ fn title(app: &App, width: usize, theme: Theme) -> String {
 
 fn nothing(app: &App) -> String {
     let snapshot = app.snapshot();
-    if snapshot.at == crate::flow::Timestamp::default() {
+    if snapshot.at == crate::flow::Timestamp::default() || app.is_reading() {
         return "one moment".to_owned();
     }
     match (app.filter().text(), app.place().tab) {

@@ -25,6 +25,14 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     text::line(buf, text::inset(area), tabs, states(app, theme), 2, theme);
 }
 
+/// The last note about what is shown.
+fn note(app: &App) -> Option<&str> {
+    let (end, strip) = (app.moment(), app.feed().strip.as_ref().filter(|_| app.is_still())?);
+    let begin = end.plus(-1000 * app.span().seconds());
+    let note = strip.notes.iter().rfind(|note| begin <= note.at && note.at <= end)?;
+    Some(app.labels().text(&note.text))
+}
+
 /// How figures are counted, where that is not as usual, and what was left out since it was reported twice.
 pub(super) fn states(app: &App, theme: Theme) -> Vec<Part> {
     let (counting, snapshot) = (app.counting(), app.snapshot());
@@ -40,6 +48,9 @@ pub(super) fn states(app: &App, theme: Theme) -> Vec<Part> {
     }
     if let Some(past) = app.feed().past {
         say(format!("complete since {}", units::clock(past, app.feed().utc_offset_s)), 3);
+    }
+    if let Some(note) = note(app) {
+        say(format!("note: {note}"), 4);
     }
     if !counting.once {
         say("all reports".to_owned(), 2);

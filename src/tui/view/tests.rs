@@ -47,15 +47,21 @@ fn driven(keys: &str, (width, height): (u16, u16), theme: Theme) -> (App, Buffer
 }
 
 /// Every view, and every card, with the keys that lead there.
-const VIEWS: [(&str, &str); 15] = [
+const VIEWS: [(&str, &str); 21] = [
     ("overview", "j"),
     ("conversations", "2jj"),
     ("hosts", "3j"),
     ("services", "4"),
-    ("protocols", "4b"),
+    ("protocols", "4v"),
     ("exporters", "5"),
-    ("interfaces", "5b"),
+    ("interfaces", "5v"),
     ("flows", "6j"),
+    ("frozen", " j"),
+    ("past", "t-2m\nA3"),
+    ("changes", "7j"),
+    ("changes_hosts", "3t-60s\nACC"),
+    ("jump", "tyesterdai\n"),
+    ("presets", "ij"),
     ("drilled", "3j\nj\n"),
     ("card_host", "3je"),
     ("card_flow", "6je"),

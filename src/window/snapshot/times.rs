@@ -38,11 +38,14 @@ impl Times {
             Until::Settled => boundary(settled.0.div_euclid(1000).max(now_s.saturating_sub(OLDEST_END))),
             Until::Now => running.saturating_add(FINE),
         };
-        if end <= earliest {
+        if window.slices.end() <= window.now {
+            // A window of the past ends there, whether anything passed or not.
+            end = boundary(now_s);
+        } else if end <= earliest {
             end = if earliest < running { running } else { running.saturating_add(FINE) };
         }
         let seconds = view.span.seconds();
-        let first = boundary(end.saturating_sub(seconds)).max(earliest);
+        let first = boundary(end.saturating_sub(seconds)).max(earliest.min(end));
         let last = end.min(now_s.max(first.saturating_add(1)));
         let graph = end.saturating_sub(seconds.max(GRAPH));
         let mut times = Self {
