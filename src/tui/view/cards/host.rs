@@ -136,7 +136,9 @@ fn before(app: &App, address: IpAddr) -> Vec<Entry> {
     let at = |at: Timestamp| {
         format!("{} {}, {} ago", when::date(at, offset), units::clock(at, offset), units::duration(now.since(at)))
     };
-    let Some(begins) = known.begins else { return vec![Entry::note("no sums by minute and hour are written yet; the first come within minutes")] };
+    let Some(begins) = known.begins else {
+        return vec![Entry::note("no sums by minute and hour are written yet; the first come within minutes")];
+    };
     let mut entries = match (known.first, known.last) {
         (Some(first), Some(last)) => {
             vec![Entry::named("first seen", at(first)), Entry::named("last stored", at(last.min(now)))]
