@@ -4,9 +4,11 @@ mod amounts;
 pub mod file;
 pub mod layers;
 pub mod questions;
+pub mod sections;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -16,6 +18,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::cli::layers::{Origin, Values};
 use crate::cli::questions::{AskArgs, ChangesArgs, ExportArgs, FlowsArgs, NoteArgs, RatesArgs, TopArgs};
+use crate::cli::sections::Sections;
 use crate::collector::options::{Overrides, plausible};
 use crate::config::{self, Config, Database, Listen, Output, Source};
 use crate::names;
@@ -58,6 +61,9 @@ pub struct Cli {
     /// What files, environment and flags say, and where each value is from.
     #[arg(skip)]
     pub values: Values,
+    /// What the sections of the files say.
+    #[arg(skip)]
+    pub sections: Sections,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -346,7 +352,7 @@ impl Cli {
         };
         let is_question = !matches!(self.command, None | Some(Command::Demo | Command::Replay(_)));
         let is_demo = matches!(source, Source::Demo(_));
-        let names = self.show.names(is_demo);
+        let names = self.show.names(is_demo, self.sections.names.clone());
         let log = self.show.log;
         let local = self.show.local.clone();
         let output = match self.show {
@@ -360,7 +366,7 @@ impl Cli {
                 Output::Table { seconds: None, rows: rows.unwrap_or(ROWS) }
             }
             ShowArgs { no_ui: true, .. } => Output::Log,
-            show => Output::Screen(Box::new(show.screen(is_demo))),
+            show => Output::Screen(Box::new(show.screen(is_demo, self.sections))),
         };
         Ok(Config {
             source,
@@ -408,21 +414,22 @@ impl Color {
 
 impl ShowArgs {
     /// A demonstration looks the same each time.
-    fn screen(&self, is_demo: bool) -> tui::Settings {
+    fn screen(&self, is_demo: bool, sections: Sections) -> tui::Settings {
         let ascii = self.ascii || !config::locale_is_unicode();
         let remember = if is_demo { None } else { config::state_folder().map(|folder| folder.join("screen.toml")) };
         let theme = Theme { scheme: self.theme, depth: self.color.depth(), ascii };
-        tui::Settings { theme, remember, ..Default::default() }
+        let Sections { opening, keys, presets, .. } = sections;
+        tui::Settings { theme, remember, opening, keys, presets, ..Default::default() }
     }
 
     /// Nobody knows the addresses of a made-up network.
-    fn names(&self, is_demo: bool) -> names::Options {
+    fn names(&self, is_demo: bool, given: Vec<(IpAddr, Arc<str>)>) -> names::Options {
         let dns = match self.dns_server.as_slice() {
             _ if self.no_dns || is_demo => names::Dns::Off,
             [] => names::Dns::System,
             servers => names::Dns::Servers(servers.to_vec()),
         };
-        names::Options { dns, own: self.names.clone(), mmdb: self.mmdb.clone(), ..Default::default() }
+        names::Options { dns, given, own: self.names.clone(), mmdb: self.mmdb.clone(), ..Default::default() }
     }
 }
 

@@ -10,6 +10,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod evidence;
 mod normalize;
 pub mod options;
 mod packet;
@@ -229,8 +230,9 @@ impl Collector {
         (totals.waiting_octets, totals.template_octets, totals.fact_octets) = (waiting, templates, facts);
         let names = exporters.iter().filter_map(|exporter| exporter.names()).collect();
         let missing = exporters.iter().flat_map(|exporter| exporter.missing()).take(stats::MISSING).collect();
+        let templates = exporters.iter().filter_map(|exporter| exporter.templates()).take(stats::LISTS).collect();
         let exporters = exporters.into_iter().map(|exporter| exporter.account()).collect();
-        Health { totals, exporters, missing, names, ..Health::default() }
+        Health { totals, exporters, missing, templates, names, ..Health::default() }
     }
 
     /// Other rates of the operator, for what comes from now on.

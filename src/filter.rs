@@ -105,6 +105,8 @@ pub enum Meaning {
     },
     /// A host by its name.
     Host(IpAddr),
+    /// An application by the id that an exporter has for it; only where one is asked for.
+    Application(u64),
 }
 
 /// Reads a filter. `lookup` says what a word means, everything it may mean, or nothing when it does not know the word.

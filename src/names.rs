@@ -6,6 +6,7 @@
 //! `/etc/services` and the ports that vendors and projects document, and `protocols.csv`, from IANA's protocol numbers as
 //! updated on 2026-03-09; the functions here know no more than those, [`Names`] knows the rest.
 
+mod applications;
 mod book;
 mod dns;
 mod files;

@@ -22,6 +22,7 @@ mod service;
 mod storage;
 mod stored;
 mod vital;
+mod witness;
 
 use std::io::{self, IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::cli::layers::{Failure, Values};
+use crate::cli::layers::{self, Failure, Values};
 use crate::cli::{Cli, Command};
 use crate::config::{self, Config, Database, Output, Source};
 use crate::demo;
@@ -53,7 +54,7 @@ use crate::window::Atlas;
 /// Runs what was typed and turns the result into an exit code: 0 done, 1 failed while running, 2 wrong usage.
 pub fn main(cli: Cli) -> ExitCode {
     match &cli.command {
-        Some(Command::Config) => return exit(cli.values.write(&mut stdout().lock())),
+        Some(Command::Config) => return exit(layers::write(&mut stdout().lock(), &cli)),
         Some(Command::Completions { shell }) => return exit(manual::completions(*shell)),
         Some(Command::Man { folder }) => return exit(manual::man(folder.as_deref())),
         _ => {}

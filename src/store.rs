@@ -34,6 +34,7 @@
 //! [`FlowRecord`]: crate::flow::FlowRecord
 
 mod accounts;
+pub mod acquaintance;
 pub mod ask;
 pub mod blocks;
 pub mod check;

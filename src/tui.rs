@@ -13,6 +13,7 @@ pub mod findings;
 pub mod keys;
 pub mod labels;
 pub mod list;
+pub mod opening;
 pub mod pace;
 pub mod privacy;
 pub mod remembered;
@@ -33,8 +34,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::names::Names;
+use crate::store::ask::presets::Book;
 use crate::tui::app::{App, Errand, Event, Feed, Request, Wish};
 use crate::tui::keys::{Key, Keys, Turn};
+use crate::tui::opening::Opening;
 use crate::tui::pace::Pace;
 use crate::tui::remembered::{Keeper, Remembered};
 use crate::tui::terminal::Terminal;
@@ -54,6 +57,10 @@ pub struct Settings {
     pub span: Span,
     pub units: Units,
     pub keys: Keys,
+    /// Questions with a name, the operator's own among them.
+    pub presets: Book,
+    /// What the settings say of the first picture.
+    pub opening: Opening,
     /// In which times are told and read; UTC when there is none.
     pub zone: Option<Zone>,
     /// Where it is kept how the screen looked last; nowhere when there is none.
@@ -102,12 +109,14 @@ pub enum Exit {
 /// [`Exit::Hangup`].
 pub async fn run(settings: Settings, ends: Ends) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
-    let app = App::new(settings.span, settings.units).with(settings.keys, Arc::clone(&ends.names));
+    let app = App::new(settings.span, settings.units)
+        .with(settings.keys, Arc::clone(&ends.names))
+        .with_presets(settings.presets);
     let mut app = match settings.zone {
         Some(zone) => app.with_zone(zone),
         None => app,
     };
-    let keeper = recall(&mut app, settings.remember);
+    let keeper = recall(&mut app, settings.opening, settings.remember);
     let terminal = Terminal::enter(settings.theme)?;
     let mut desk = Desk {
         remembered: app.remembered(),
@@ -120,6 +129,7 @@ pub async fn run(settings: Settings, ends: Ends) -> io::Result<Exit> {
         inputs: Some(EventStream::new()),
         dirty: true,
         pace: Pace::default(),
+        drawn: Instant::now(),
         next_frame: Instant::now(),
         keeper,
     };
@@ -130,15 +140,15 @@ pub async fn run(settings: Settings, ends: Ends) -> io::Result<Exit> {
     Ok(exit)
 }
 
-/// Has the screen look as it did last. Where that cannot be kept, it is not.
-fn recall(app: &mut App, path: Option<PathBuf>) -> Option<Keeper> {
-    let path = path?;
-    let (remembered, said) = Remembered::read(&path);
-    app.restore(remembered);
+/// Has the screen look as the settings say, and else as it did last. Where that cannot be kept, it is not.
+fn recall(app: &mut App, opening: Opening, path: Option<PathBuf>) -> Option<Keeper> {
+    let path = path.filter(|_| !opening.forgets);
+    let (remembered, said) = path.as_deref().map(Remembered::read).unwrap_or_default();
+    app.restore(opening.look.or(remembered));
     if let Some(said) = said {
         app.say(said);
     }
-    Keeper::start(path).ok()
+    Keeper::start(path?).ok()
 }
 
 struct Signals {
@@ -174,6 +184,8 @@ struct Desk {
     inputs: Option<EventStream>,
     dirty: bool,
     pace: Pace,
+    /// When the last frame was drawn, and when the next one may be.
+    drawn: Instant,
     next_frame: Instant,
     /// What was kept last, and who keeps it.
     remembered: Remembered,
@@ -225,8 +237,14 @@ impl Desk {
         self.dirty = self.app.update(Event::Pace(self.pace.label())).is_some();
         // A picture of another size may have room for more.
         self.wish();
-        self.next_frame = Instant::now() + self.pace.gap();
+        self.drawn = Instant::now();
+        self.next_frame = self.drawn + self.pace.gap();
         Ok(())
+    }
+
+    /// Somebody waits for the next frame, which comes sooner than one that only brings other figures.
+    fn hasten(&mut self) {
+        self.next_frame = self.next_frame.min(self.drawn + self.pace.haste());
     }
 
     /// Takes an input in, and all that came along with it, so that held keys cost one frame. Stops at the first one that
@@ -250,7 +268,10 @@ impl Desk {
             self.wish();
             match request {
                 None => {}
-                Some(Request::Redraw) => self.dirty = true,
+                Some(Request::Redraw) => {
+                    self.dirty = true;
+                    self.hasten();
+                }
                 Some(request) => return Heard::Request(request),
             }
             next = self.inputs.as_mut().and_then(|inputs| inputs.next().now_or_never());
@@ -280,6 +301,7 @@ impl Desk {
 
     fn serve(&mut self, request: Request) -> io::Result<()> {
         self.dirty = true;
+        self.hasten();
         match request {
             Request::Redraw | Request::Quit | Request::QuitLeaving => Ok(()),
             Request::Copy(text) => self.terminal.copy(&text),
@@ -301,6 +323,9 @@ impl Desk {
             return Ok(());
         }
         let feed = self.ends.feeds.borrow_and_update().clone();
+        if feed.wish != self.app.feed().wish {
+            self.hasten();
+        }
         self.dirty |= self.app.update(Event::Feed(feed)).is_some();
         self.wish();
         // A job that was continued in the background and comes to the front is sent no signal.

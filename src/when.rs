@@ -355,5 +355,12 @@ pub fn length_ms(text: &str) -> Result<i64, Error> {
     ms.ok_or_else(|| no_length(text))
 }
 
+/// The day of a moment, `2026-11-27`, for an offset from UTC in seconds.
+pub fn date(at: Timestamp, utc_offset_s: i32) -> String {
+    let offset = jiff::tz::Offset::from_seconds(utc_offset_s).unwrap_or(jiff::tz::Offset::UTC);
+    let moment = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    offset.to_datetime(moment).date().to_string()
+}
+
 #[cfg(test)]
 mod tests;

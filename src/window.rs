@@ -31,7 +31,7 @@ use crate::flow::share::Booking;
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp};
 pub use crate::window::asked::decides;
 pub use crate::window::badges::{Badge, Badges};
-pub use crate::window::key::{Atlas, ConversationKey, Dimension, Key};
+pub use crate::window::key::{Atlas, ConversationKey, Country, Dimension, Key};
 use crate::window::lag::Lags;
 pub use crate::window::lanes::Sense;
 use crate::window::lanes::{LaneId, LaneKey, Lanes, OTHERS, Place};

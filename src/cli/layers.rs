@@ -9,6 +9,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use crate::cli::Cli;
 use crate::cli::file::{self, KEYS, Place, Setting};
+use crate::cli::sections::Sections;
 use crate::config;
 
 /// Where a value is from; later ones win.
@@ -80,11 +81,13 @@ impl Cli {
         if typed.command.as_ref().is_some_and(|command| !command.reads_settings()) {
             return Ok(typed);
         }
-        let settings = file::settings(typed.config_file.as_deref(), &definition).map_err(Failure::File)?;
+        let found = file::read(typed.config_file.as_deref(), &definition).map_err(Failure::File)?;
+        let settings = found.settings;
         let layered = Self::telling(with_defaults(definition.clone(), &settings));
         let matches = layered.try_get_matches_from(&arguments).map_err(Failure::Usage)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(Failure::Usage)?;
         cli.values = values(&definition, &matches, &settings);
+        cli.sections = Sections::of(&found.items).map_err(Failure::File)?;
         Ok(cli)
     }
 }
@@ -137,26 +140,59 @@ impl Values {
         self.0.iter()
     }
 
-    /// Writes them as a configuration file that says the same, each with where it is from.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn write(&self, out: &mut impl Write) -> Result<()> {
-        let lines: Vec<_> = self.0.iter().map(|value| (value.line(), &value.origin)).collect();
-        let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);
-        for (line, origin) in lines {
-            writeln!(out, "{line:width$}  # {origin}")?;
-        }
-        Ok(())
+    /// What of them `flowglass config` shows, each with where it is from.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&'static str, Line)> {
+        self.0.iter().map(|value| (value.key, (value.line(), value.origin.clone())))
     }
+}
+
+/// A setting as it stands in a file, and where it is from.
+pub(super) type Line = (String, Origin);
+
+/// Writes all settings as a configuration file that says the same, each with where it is from.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(out: &mut impl Write, cli: &Cli) -> Result<()> {
+    // A file of names stands with the names, where there are any.
+    let has_names = cli.sections.has_names();
+    let flags = cli.values.lines().filter(|(key, _)| !has_names || *key != "names").map(|(_, line)| line);
+    write_lines(out, &flags.collect::<Vec<_>>())?;
+    for (name, mut lines) in cli.sections.lines() {
+        if name == "names" {
+            let own = cli.values.iter().find(|value| value.key == "names");
+            let file = own.map(|value| Value { key: "file", ..value.clone() });
+            lines.extend(file.map(|file| (file.line(), file.origin)));
+        }
+        writeln!(out, "\n[{name}]")?;
+        write_lines(out, &lines)?;
+    }
+    Ok(())
+}
+
+fn write_lines(out: &mut impl Write, lines: &[Line]) -> Result<()> {
+    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);
+    for (line, origin) in lines {
+        writeln!(out, "{line:width$}  # {origin}")?;
+    }
+    Ok(())
+}
+
+/// A text as it stands in a file.
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// Several of them.
+pub(super) fn list(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
 }
 
 impl Value {
     fn line(&self) -> String {
-        let quoted = |text: &String| toml::Value::String(text.clone()).to_string();
         let key = self.key;
         match self.texts.as_slice() {
-            texts if self.is_list => format!("{key} = [{}]", texts.iter().map(quoted).collect::<Vec<_>>().join(", ")),
+            texts if self.is_list => format!("{key} = {}", list(texts)),
             [] if key == "db" => match config::default_database() {
                 Ok(path) => format!("{key} = {}", quoted(&path.display().to_string())),
                 Err(_) => format!("#{key} is not set"),

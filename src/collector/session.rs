@@ -14,7 +14,9 @@ use crate::collector::plan::{self, Plan};
 use crate::collector::room::{Account, Held, Pools, Room};
 use crate::collector::sequence::Sequence;
 use crate::collector::shelf::Shelf;
-use crate::collector::stats::{ExporterNames, ExporterStats, MissingTemplate, Totals};
+use crate::collector::stats::{
+    ExporterNames, ExporterStats, LISTED, MissingTemplate, TemplateAge, TemplateAges, Totals,
+};
 use crate::collector::templates::{KnownTemplate, Revision};
 use crate::flow::{ObservationDomainId, Sampling, Timestamp, Version};
 use crate::wire::Set;
@@ -351,6 +353,25 @@ impl Exporter {
         let names = Arc::clone(&self.facts.names);
         let ExporterStats { address, domain, version, .. } = self.stats;
         (!names.is_empty()).then_some(ExporterNames { address, domain, version, names })
+    }
+
+    /// The templates that could be borrowed now, and when each last came, if there are any.
+    pub(super) fn templates(&self) -> Option<TemplateAges> {
+        let ExporterStats { address, domain, version, .. } = self.stats;
+        let age = |(compiled, received): (&Arc<Compiled>, Timestamp)| {
+            let Template { id, fields, .. } = &*compiled.template;
+            TemplateAge { id: *id, fields: fields.len(), is_options: compiled.template.is_options(), received }
+        };
+        let ids = || self.newest.iter().map(|(compiled, _)| compiled.template.id);
+        Some(TemplateAges {
+            address,
+            domain,
+            version,
+            count: u64::try_from(self.newest.len()).unwrap_or(u64::MAX),
+            ids: (ids().min()?, ids().max()?),
+            oldest: self.newest.iter().map(|(_, received)| received).min()?,
+            list: self.newest.iter().map(age).take(LISTED).collect(),
+        })
     }
 
     /// The templates that are missing, and since when.

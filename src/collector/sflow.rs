@@ -76,7 +76,7 @@ fn take(
     Ok(())
 }
 
-fn flow(sample: FlowSample<'_>, blank: FlowRecord) -> Result<FlowRecord, Malformed> {
+pub(super) fn flow(sample: FlowSample<'_>, blank: FlowRecord) -> Result<FlowRecord, Malformed> {
     let (in_if, out_if) = (index(sample.input), index(sample.output));
     let mut flow = FlowRecord {
         in_if,

@@ -225,6 +225,8 @@ pub struct Health {
     pub exporters: Vec<ExporterStats>,
     /// Templates that did not come, the first [`MISSING`] of them.
     pub missing: Vec<MissingTemplate>,
+    /// Templates that are known, of the first [`LISTS`] exporters that have any.
+    pub templates: Vec<TemplateAges>,
     /// Of those exporters that name anything; shared with the collector until a name changes.
     pub names: Vec<ExporterNames>,
 }
@@ -244,6 +246,35 @@ pub struct MissingTemplate {
     pub last: Timestamp,
     /// Sets that wait for it now.
     pub sets: u64,
+}
+
+/// Exporters whose templates the accounts tell of, and how many of each one by one.
+pub const LISTS: usize = 256;
+pub const LISTED: usize = 32;
+
+/// The templates of one exporter and domain, as it last sent them from whatever port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateAges {
+    pub address: IpAddr,
+    pub domain: ObservationDomainId,
+    pub version: Version,
+    /// All of them, the lowest and the highest id, and when the one came that is the longest ago.
+    pub count: u64,
+    pub ids: (TemplateId, TemplateId),
+    pub oldest: Timestamp,
+    /// By id, the first [`LISTED`].
+    pub list: Vec<TemplateAge>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TemplateAge {
+    pub id: TemplateId,
+    pub fields: usize,
+    /// Whether its records speak of the exporter and not of flows.
+    pub is_options: bool,
+    /// When it last came.
+    pub received: Timestamp,
 }
 
 /// What one exporter and domain calls things.

@@ -46,6 +46,8 @@ pub enum Number {
     /// The label alone, without its experimental and stack bits.
     Mpls,
     Vrf,
+    /// As a signed number, as in the database: ids with the highest bit match nothing but `not`.
+    Application,
 }
 
 /// Two values of a field, and by which words they are told apart.
@@ -68,6 +70,7 @@ pub(super) enum Form {
     Mac,
     Protocol,
     Port,
+    Application,
     /// One of these words, or a number when `true`.
     Named(&'static [(&'static str, i64)], bool),
 }
@@ -121,6 +124,7 @@ pub(super) const ROWS: &[Row] = &[
     row(Number::Forwarding, &["forwarding"], U8, Sides::One, Form::Plain),
     row(Number::Mpls, &["mpls"], (1 << 20) - 1, Sides::One, Form::Plain),
     row(Number::Vrf, &["vrf"], U32, Sides::One, Form::Plain),
+    row(Number::Application, &["application", "app"], i64::MAX, Sides::One, Form::Application),
 ];
 
 impl Number {
@@ -172,6 +176,7 @@ impl Number {
             Self::Forwarding => flow.forwarding.into(),
             Self::Mpls => (flow.mpls >> 4).into(),
             Self::Vrf => flow.vrf.into(),
+            Self::Application => flow.application.cast_signed(),
         })
     }
 }

@@ -365,7 +365,9 @@ impl<'a> Parser<'a> {
             let protocol = self.finish(false, Some(protocol))?;
             return self.after_protocol(protocol);
         }
-        let meanings = if value::digits(word).is_some() { Vec::new() } else { (self.lookup)(word) };
+        let mut meanings = if value::digits(word).is_some() { Vec::new() } else { (self.lookup)(word) };
+        // Many applications are called as services are; who means them says so.
+        meanings.retain(|meaning| !matches!(meaning, Meaning::Application(_)));
         if meanings.is_empty() {
             return Err(unknown(word, &span));
         }
@@ -392,6 +394,7 @@ impl<'a> Parser<'a> {
                 Meaning::Port { protocol, port } => {
                     ports.entry(protocol).or_default().insert(port);
                 }
+                Meaning::Application(_) => {}
             }
         }
         let mut services = BTreeMap::<BTreeSet<u16>, Vec<(i64, i64)>>::new();

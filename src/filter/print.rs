@@ -110,7 +110,7 @@ fn value(f: &mut Formatter<'_>, row: &Row, number: i64) -> fmt::Result {
             Some((name, unit)) => write!(f, "{}{name}", number / unit),
             None => write!(f, "{number}"),
         },
-        Form::Plain | Form::Time | Form::Port => write!(f, "{number}"),
+        Form::Plain | Form::Time | Form::Port | Form::Application => write!(f, "{number}"),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::flow::{FlowRecord, ObservationDomainId, Timestamp, Version};
 fn lookup(word: &str) -> Vec<Meaning> {
     match word {
         "https" => vec![Meaning::Port { protocol: 6, port: 443 }],
+        "webex" => vec![Meaning::Application(0x0300_0050), Meaning::Application(7), Meaning::Application(u64::MAX)],
         "dns" => [6, 17].map(|protocol| Meaning::Port { protocol, port: 53 }).into(),
         "l2tp" => vec![Meaning::Protocol(115), Meaning::Port { protocol: 17, port: 1701 }],
         "fileserver" => vec![Meaning::Host("10.0.0.9".parse().unwrap()), Meaning::Host("fd00::9".parse().unwrap())],
@@ -103,6 +104,8 @@ fn the_other_fields() {
     check("version ipfix and dir ingress and sampled", "version ipfix and dir ingress and sampling >= 2");
     check("mpls label1 > 3 and nat event 1 and dscp 46", "mpls >= 4 and event 1 and dscp 46");
     check("in bytes > 1k and as 64512", "bytes >= 1001 and as 64512");
+    check("app webex or application 0x10", "application in [7 50331728] or application 16");
+    check("application in [1-3 webex]", "application in [1-3 7 50331728]");
     check("version v9 or version sflow", "version v9 or version sflow");
 }
 
@@ -147,6 +150,11 @@ fn an_error_points_at_its_place() {
     refused(
         "prot tcp",
         "prot tcp\n^^^^\nfound `prot`, expected a test such as `port 443`, an address or a name\nhint: did you mean `port`?",
+    );
+    refused("webex", "webex\n^^^^^\nfound `webex`, expected a test such as `port 443`, an address or a name");
+    refused(
+        "application webx",
+        "application webx\n            ^^^^\nfound `webx`, expected an application's id or an application's name",
     );
     refused("port 70000", "port 70000\n     ^^^^^\nno such value: `port` is from 0 to 65535");
     refused("port < 0", "port < 0\n       ^\nno such value: `port` is from 0 to 65535");

@@ -42,6 +42,7 @@ pub(super) fn expected(form: Form) -> &'static [&'static str] {
         Form::Mac => &["an Ethernet address such as `00:1b:21:3c:4d:5e`"],
         Form::Protocol => &["a protocol's name or number"],
         Form::Port => &["a port number", "a service's name"],
+        Form::Application => &["an application's id", "an application's name"],
         Form::Named([("unknown", _), ..], _) => &["`ingress`", "`egress`", "`unknown`"],
         Form::Named(..) => &["`v5`", "`v9`", "`ipfix`", "`sflow`", "a version number"],
     }
@@ -71,6 +72,10 @@ fn names(row: &Row, word: &str, lookup: &dyn Fn(&str) -> Vec<Meaning>) -> Vec<(i
             Meaning::Port { port, .. } => Some(port.into()),
             _ => None,
         }),
+        Form::Application => looked_up(|meaning| match meaning {
+            Meaning::Application(id) => i64::try_from(id).ok(),
+            _ => None,
+        }),
         Form::Named(names, _) => {
             names.iter().filter(|(name, _)| same(name)).map(|(_, number)| (*number, *number)).collect()
         }
@@ -80,7 +85,7 @@ fn names(row: &Row, word: &str, lookup: &dyn Fn(&str) -> Vec<Meaning>) -> Vec<(i
 
 fn single(row: &Row, word: &str) -> Option<i64> {
     match row.form {
-        Form::Plain | Form::Protocol | Form::Port | Form::Named(_, true) => digits(word),
+        Form::Plain | Form::Protocol | Form::Port | Form::Application | Form::Named(_, true) => digits(word),
         Form::Scaled => with_unit(word, &[("k", 1_000), ("m", 1_000_000), ("g", 1_000_000_000), ("t", TERA)]),
         Form::Time => with_unit(word, &[("ms", 1), ("min", 60_000), ("s", 1_000), ("h", 3_600_000), ("k", 1_000)]),
         Form::Mac => mac(word),

@@ -1,7 +1,8 @@
 //! All names together: what a screen or a filter asks, and is answered at once.
 //!
-//! For a host, a name of the operator's own file comes before one of `/etc/hosts`, and that before reverse DNS. For a
-//! service, the own table comes before `/etc/services`, so that a name means the same on every host that has both.
+//! For a host, a name of the settings comes before one of the operator's own file, that before one of `/etc/hosts`, and
+//! that before reverse DNS. For a service, the own table comes before `/etc/services`, so that a name means the same on
+//! every host that has both.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,7 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::collector::stats::ExporterNames;
 use crate::filter::Meaning;
+use crate::names::applications::Applications;
 use crate::names::dns::{self, Resolver};
 use crate::names::geo::{Geo, Place};
 use crate::names::{self, files};
@@ -22,6 +25,8 @@ pub struct Options {
     /// The system's files; they need not be there.
     pub hosts: PathBuf,
     pub services: PathBuf,
+    /// The operator's own, said one by one.
+    pub given: Vec<(IpAddr, Arc<str>)>,
     /// The operator's own, in the shape of `/etc/hosts`.
     pub own: Option<PathBuf>,
     pub mmdb: Vec<PathBuf>,
@@ -44,6 +49,7 @@ impl Default for Options {
             dns: Dns::default(),
             hosts: PathBuf::from("/etc/hosts"),
             services: PathBuf::from("/etc/services"),
+            given: Vec::new(),
             own: None,
             mmdb: Vec::new(),
         }
@@ -68,6 +74,7 @@ pub struct Names {
     hosts: HashMap<IpAddr, Arc<str>>,
     services: HashMap<(u8, u16), Arc<str>>,
     resolver: Option<Resolver>,
+    applications: Applications,
     geo: Geo,
 }
 
@@ -77,7 +84,7 @@ impl Names {
     /// # Errors
     /// A file that was given on purpose cannot be used, or there is no thread to be had.
     pub fn open(options: &Options, wake: impl Fn() + Send + 'static) -> Result<Self, Error> {
-        let mut hosts = HashMap::new();
+        let mut hosts: HashMap<_, _> = options.given.iter().cloned().collect();
         if let Some(path) = &options.own
             && let Some(bad) = files::hosts(&read(path)?, &mut hosts)
         {
@@ -95,7 +102,8 @@ impl Names {
             none if none.is_empty() => None,
             servers => Some(Resolver::start(servers, wake).map_err(Error::Thread)?),
         };
-        Ok(Self { hosts, services, resolver, geo: Geo::open(&options.mmdb)? })
+        let applications = Applications::default();
+        Ok(Self { hosts, services, resolver, applications, geo: Geo::open(&options.mmdb)? })
     }
 
     /// Names that are known from elsewhere, as those of a made-up network.
@@ -103,6 +111,11 @@ impl Names {
     pub fn with_hosts(mut self, hosts: impl IntoIterator<Item = (IpAddr, Arc<str>)>) -> Self {
         self.hosts.extend(hosts);
         self
+    }
+
+    /// Takes over what exporters call applications.
+    pub fn learn(&self, exporters: &[ExporterNames]) {
+        self.applications.learn(exporters);
     }
 
     /// The name of a host, as far as it is known by now.
@@ -144,6 +157,7 @@ impl Names {
         hosts.sort_unstable();
         hosts.dedup();
         meanings.extend(hosts.into_iter().map(Meaning::Host));
+        meanings.extend(self.applications.ids(word).into_iter().map(Meaning::Application));
         meanings
     }
 
@@ -159,6 +173,7 @@ impl Names {
             });
         }
         let mut services: Vec<_> = names::all().filter(|name| begins(name)).map(str::to_owned).collect();
+        services.extend(self.applications.beginning(start));
         services.extend(self.services.values().filter(|name| begins(name)).map(|name| name.to_string()));
         let tidy = |names: &mut Vec<String>| {
             names.sort_unstable();

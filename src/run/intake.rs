@@ -27,6 +27,7 @@ use crate::run::now;
 use crate::run::pipeline::{Message, Outlets, reachable};
 use crate::run::reader::{Batch, Readers};
 use crate::run::vital::Beat;
+use crate::run::witness::{Found, Witness};
 use crate::store::templates::Stored;
 use crate::tui::app::Source;
 
@@ -52,6 +53,10 @@ pub(super) struct Intake {
     gate: Gate,
     passed_over: PassedOver,
     warned: Warned,
+    /// Of a run with a screen.
+    witness: Option<Witness>,
+    /// An answer that found no room on its way to the screen.
+    found: Option<Found>,
     /// Of a live run that stores.
     keeper: Option<Keeper>,
     /// Of a live run.
@@ -59,10 +64,13 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(collector: Collector, outlets: Outlets) -> Self {
+    pub(super) fn new(collector: Collector, mut outlets: Outlets) -> Self {
+        let witness = outlets.asked.take().map(Witness::new);
         Self {
             collector,
             outlets,
+            witness,
+            found: None,
             flows: Vec::new(),
             unwanted: false,
             ticked: Timestamp(0),
@@ -87,6 +95,9 @@ impl Intake {
     pub(super) fn datagram(&mut self, received: Timestamp, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
         if !self.gate.admits(from) {
             return;
+        }
+        if let Some(witness) = &mut self.witness {
+            witness.hold(received, from, payload);
         }
         if let Err(malformed) = self.collector.datagram(received, from, payload, &mut self.flows) {
             tracing::debug!(%from, %malformed, "datagram not decoded");
@@ -126,6 +137,18 @@ impl Intake {
         }
         if let Some(storage) = &self.outlets.storage {
             storage.push(batch);
+        }
+    }
+
+    /// Answers what the screen wants to know of datagrams.
+    pub(super) fn answer(&mut self) {
+        let Some(witness) = &mut self.witness else { return };
+        self.found = witness.answer(&self.collector).or_else(|| self.found.take());
+        if let Some(found) = self.found.take()
+            && let Err(TrySendError::Full(_)) =
+                self.outlets.offer(&self.outlets.window, Message::Evidence(Box::new(found.clone())))
+        {
+            self.found = Some(found);
         }
     }
 
@@ -292,6 +315,7 @@ impl Sockets {
             if let Some(batch) = readers.next(WAKE) {
                 intake.batch(&batch);
             }
+            intake.answer();
             intake.tick(now(), stats);
         }
         self.stop.store(true, Ordering::Relaxed);

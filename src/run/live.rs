@@ -5,6 +5,7 @@ mod looking;
 mod past;
 mod rewound;
 mod seen;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,8 +21,10 @@ use crate::run::live::looking::Looking;
 use crate::run::live::past::Past;
 use crate::run::live::rewound::Rewound;
 use crate::run::live::seen::Seen;
+use crate::run::live::told::Desk;
 use crate::run::now;
 use crate::run::pipeline::Message;
+use crate::run::witness::Asked;
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source, StorageView, Wish};
 use crate::window::{Atlas, Snapshot, Span};
@@ -33,6 +36,7 @@ const SHORTEST: Duration = Duration::from_millis(250);
 pub(super) struct Live {
     looking: Looking,
     seen: Option<Seen>,
+    desk: Desk,
     asks: Asks,
     /// Everything as it was when time was made to stand still.
     frozen: Option<Box<(Looking, Timestamp)>>,
@@ -69,7 +73,8 @@ impl Live {
         Self {
             looking: Looking::new(atlas.clone(), past.fork()),
             seen: Seen::new(database.clone()),
-            asks: Asks::new(database, atlas.clone()),
+            asks: Asks::new(database.clone(), atlas.clone()),
+            desk: Desk::new(database),
             frozen: None,
             rewound: None,
             past,
@@ -85,6 +90,11 @@ impl Live {
             storage,
             shown: None,
         }
+    }
+
+    /// The same, with a source that has the datagrams of its flows.
+    pub(super) fn asking(self, source: watch::Sender<Asked>) -> Self {
+        Self { desk: self.desk.asking(source), ..self }
     }
 
     /// Runs until the source is gone, and gives back the last state.
@@ -132,6 +142,7 @@ impl Live {
                 self.shown.is_none_or(|shown| SHORTEST <= shown.elapsed())
             }
             Message::Wish(wish) => self.grant(wish),
+            Message::Evidence(found) => self.desk.take(*found),
             Message::Shown(source) => {
                 self.source = source;
                 true
@@ -147,6 +158,7 @@ impl Live {
             (Some(_), false) => self.frozen = None,
             _ => {}
         }
+        self.desk.ask(&wish, wish.at.unwrap_or(self.now));
         if !self.rewound.as_ref().is_some_and(|rewound| rewound.answers(&wish)) {
             let go_back = |at| Box::new(Rewound::new(&wish, at, self.atlas.clone(), &self.past));
             self.rewound = wish.at.map(go_back);
@@ -196,6 +208,7 @@ impl Live {
         if let Some(seen) = &mut self.seen {
             seen.mark(&mut self.answer.views, at);
         }
+        self.answer.told = self.desk.told(&self.wish, at);
         self.shown = Some(Instant::now());
     }
 

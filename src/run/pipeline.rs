@@ -33,6 +33,7 @@ use crate::run::live::{self, Live};
 use crate::run::outlet::{Batch, Outlet};
 use crate::run::storage::{self, Inlet, Storage};
 use crate::run::vital::{Beat, Vital};
+use crate::run::witness::{Asked, Found};
 use crate::run::{intake, keep, now, replay, stored};
 use crate::store::templates::Stored;
 use crate::store::writer::WriterStats;
@@ -50,6 +51,8 @@ pub(super) enum Message {
     Wish(Arc<Wish>),
     /// What the screen says about the source has changed: a capture is over.
     Shown(Shown),
+    /// Of which octets a flow was made.
+    Evidence(Box<Found>),
 }
 
 /// The sending ends, owned by the source.
@@ -63,6 +66,8 @@ pub(super) struct Outlets {
     /// Whether anybody looks at the live figures. A service that nobody watches aggregates nothing twice: roll-ups are made
     /// as flows are stored.
     pub(super) shows: bool,
+    /// What a screen wants to know of datagrams.
+    pub(super) asked: Option<watch::Receiver<Asked>>,
     /// Whether the source waits for them: a capture can, a network cannot.
     pub(super) patient: bool,
 }
@@ -154,9 +159,12 @@ impl Pipeline {
         let (storage_outlet, storage) = storage.unzip();
         let (json_outlet, json) = json.unzip();
         let shows = matches!(config.output, Output::Screen { .. } | Output::Table { .. });
-        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, shows, patient };
+        let has_datagrams = config.has_screen() && !reads_database;
+        let (ask, asked) = has_datagrams.then(|| watch::channel(Asked::default())).unzip();
+        let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, shows, asked, patient };
         let live =
             Live::new(source.shown(), source.notice(), (wish(config), atlas), storage_stats, vital.database.clone());
+        let live = if let Some(ask) = ask { live.asking(ask) } else { live };
         let (feed, feeds) = watch::channel(live.feed());
         let live = spawn("window", move || live.run(&from_source, &feed))?;
         let (sign, ended) = oneshot::channel();

@@ -6,6 +6,7 @@
 mod bundle;
 mod export;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
 use std::ops::ControlFlow;
@@ -34,7 +35,7 @@ use crate::report::answers::{self, Account, Asked, Format, Look};
 use crate::report::{flow_line, flows_head};
 use crate::run::fail;
 use crate::run::storage::told;
-use crate::store::ask::presets::{self, Kind, PRESETS};
+use crate::store::ask::presets::{Book, Kind};
 use crate::store::ask::rates::POINTS;
 use crate::store::ask::{By, Question, Read};
 use crate::store::history::History;
@@ -61,6 +62,7 @@ pub(super) fn main(cli: &Cli) -> Option<ExitCode> {
         json: cli.show.json,
         color: cli.show.color.wanted() && stdout().is_terminal() || matches!(cli.show.color, crate::cli::Color::Always),
         now: ZonedDateTime::now(),
+        presets: cli.sections.presets.clone(),
         stop: Arc::new(AtomicBool::new(false)),
         is_quiet: false,
     };
@@ -100,6 +102,7 @@ struct Asking {
     json: bool,
     color: bool,
     now: ZonedDateTime,
+    presets: Book,
     stop: Arc<AtomicBool>,
     /// Whether stderr is somebody else's: a screen.
     is_quiet: bool,
@@ -113,6 +116,7 @@ pub(super) fn bundle(path: &Path, filter: &Filter, span: Span, folder: &Path, pi
         json: false,
         color: false,
         now: ZonedDateTime::now(),
+        presets: Book::default(),
         stop: Arc::new(AtomicBool::new(false)),
         is_quiet: true,
     };
@@ -163,7 +167,22 @@ impl Asking {
     }
 
     fn asked(&self, args: &FilterArgs) -> Result<(Filter, Span)> {
-        Ok((parsed(&args.filter.join(" "))?, self.span(&args.span)?))
+        Ok((self.parsed(&args.filter.join(" "))?, self.span(&args.span)?))
+    }
+
+    /// Reads a filter; names of applications are those that exporters told.
+    fn parsed(&self, text: &str) -> Result<Filter> {
+        let told = OnceCell::new();
+        let meanings = |word: &str| {
+            let told = told.get_or_init(|| {
+                let names = names::Names::default();
+                // Without a database nobody told any, and the question itself says what is wrong.
+                names.learn(&self.open().and_then(|history| self.names(&history)).unwrap_or_default());
+                names
+            });
+            told.meanings(word)
+        };
+        filter::parse(text, &meanings).map_err(|error| Usage(error.render(text)).into())
     }
 
     fn shown(&self, at: Timestamp) -> String {
@@ -302,16 +321,17 @@ impl Asking {
 
     fn ask(&self, args: &AskArgs) -> Result<()> {
         let Some(name) = &args.name else {
+            let width = self.presets.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
             return print(|out| {
-                PRESETS.iter().try_for_each(|preset| writeln!(out, "{:<12}  {}", preset.name, preset.help))
+                self.presets.iter().try_for_each(|preset| writeln!(out, "{:<width$}  {}", preset.name, preset.help))
             });
         };
-        let preset = presets::find(name).ok_or_else(|| {
-            let known: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
+        let preset = self.presets.find(name).ok_or_else(|| {
+            let known: Vec<_> = self.presets.iter().map(|preset| &*preset.name).collect();
             Usage(format!("no question is called `{name}`\nhint: there are {}", known.join(", ")))
         })?;
         let (more, span) = self.asked(&args.filter)?;
-        let filter = parsed(preset.filter)?.and(more);
+        let filter = self.parsed(&preset.filter)?.and(more);
         let look = self.look(args.form);
         match preset.kind {
             Kind::Top(by, order) => self.ranking(&filter, span, (by, order), read(args.exact), look),
@@ -386,10 +406,6 @@ impl Asking {
         let _ = writeln!(stderr(), "noted at {}", self.shown(note.at));
         Ok(())
     }
-}
-
-fn parsed(text: &str) -> Result<Filter> {
-    filter::parse(text, &names::meanings).map_err(|error| Usage(error.render(text)).into())
 }
 
 const fn read(exact: ExactArgs) -> Read {

@@ -59,6 +59,7 @@ impl Replay {
         account(&intake);
         // With a screen the picture stays until somebody has seen it: the run ends when the outlets close.
         while !self.progress && !self.stop.load(Ordering::Relaxed) {
+            intake.answer();
             thread::sleep(NAP);
         }
         Ok(())
@@ -85,6 +86,7 @@ impl Replay {
                 intake.ship();
                 bar.set_position(capture.progress().0);
             }
+            intake.answer();
             intake.tick(*latest, Vec::new);
         }
         bar.finish_and_clear();

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::net::IpAddr;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::filter::Filter;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::{self, Identity};
 pub use crate::store::accounts::{Account, Run, RunId};
+use crate::store::acquaintance::{self, Acquaintance};
 use crate::store::ask::changes::{self, Changes};
 use crate::store::ask::rates::{self, Rates};
 use crate::store::ask::{self, FanOut, Question, Ranking};
@@ -217,6 +219,14 @@ impl History {
         watch: &Watch<'_>,
     ) -> Result<Changes, Error> {
         self.at_once(|connection| changes::changes(connection, question, before, rows, watch))
+    }
+
+    /// What the roll-ups know of a host, and what it had in the hour before `now` on the days before.
+    ///
+    /// # Errors
+    /// When SQLite cannot read, or was stopped.
+    pub fn acquaintance(&self, host: IpAddr, now: Timestamp) -> Result<Acquaintance, Error> {
+        self.at_once(|connection| acquaintance::acquaintance(connection, host, now))
     }
 
     /// Hands out the flows that a filter chooses and that have a part in a span, in the order of their receive time,

@@ -177,6 +177,7 @@ pub(super) fn asks_details(filter: &Filter) -> bool {
                 | Number::Forwarding
                 | Number::Mpls
                 | Number::Vrf
+                | Number::Application
         ),
         Field::Address(address) => matches!(address, Address::Nat | Address::NextHop),
         Field::Flags => false,

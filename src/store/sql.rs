@@ -174,5 +174,6 @@ fn number_column(field: Number, end: End) -> &'static str {
         Number::Forwarding => "ifnull(d.forwarding, 0)",
         Number::Mpls => "(ifnull(d.mpls, 0) >> 4)",
         Number::Vrf => "ifnull(d.vrf, 0)",
+        Number::Application => "ifnull(d.application, 0)",
     }
 }

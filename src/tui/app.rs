@@ -23,10 +23,11 @@ use std::sync::Arc;
 
 use crate::flow::{FlowRecord, Timestamp};
 use crate::names::Names;
+use crate::store::ask::presets::Book;
 pub use crate::tui::app::card::Card;
 use crate::tui::app::columns::{Chosen, Kind};
 pub use crate::tui::app::copying::Copied;
-pub use crate::tui::app::feed::{Feed, Source, StorageView, Wish};
+pub use crate::tui::app::feed::{About, Feed, Source, StorageView, Told, Wish};
 pub use crate::tui::app::flows::FlowSort;
 use crate::tui::app::past::Past;
 pub use crate::tui::app::past::{Asking, Errand, What};
@@ -179,6 +180,7 @@ pub struct App {
     /// What is to be said once, until the next key.
     said: Option<String>,
     keys: Keys,
+    presets: Book,
     labels: Labels,
     filter: FilterLine,
     copied: Option<Copied>,
@@ -197,6 +199,12 @@ impl App {
         self.keys = keys;
         self.labels.names = names;
         self
+    }
+
+    /// The same with an operator's own questions.
+    #[must_use]
+    pub fn with_presets(self, presets: Book) -> Self {
+        Self { presets, ..self }
     }
 
     /// Tells and reads times as in a zone; as UTC otherwise.

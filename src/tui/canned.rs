@@ -3,13 +3,19 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::collector::stats::{ExporterStats, Health, SocketStats, Totals};
+use crate::collector::evidence::Evidence;
+use crate::collector::stats::{ExporterStats, Health, SocketStats, TemplateAge, TemplateAges, Totals};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Timestamp, Version};
+use crate::ie::ElementId;
+use crate::store::acquaintance::Acquaintance;
 use crate::store::notes::Note;
-use crate::tui::app::{App, Comparison, Day, Event, Feed, Move, Moves, Room, Source, StorageView, Strip, Wish};
+use crate::tui::app::{
+    About, App, Comparison, Day, Event, Feed, Move, Moves, Room, Source, StorageView, Strip, Told, Wish,
+};
 use crate::tui::keys::Key as Pressed;
 use crate::tui::units::Units;
 use crate::window::{Dimension, Key, Limits, Span, View, Window};
+use crate::wire::template::{FieldSpecifier, Template, TemplateId};
 
 /// 2026-03-09 03:12:40 UTC.
 pub(crate) const NOW: Timestamp = Timestamp(1_773_025_960_000);
@@ -95,6 +101,7 @@ pub(crate) fn answer(wish: Wish) -> Feed {
         views: wish.views.iter().map(|view| Arc::new(window.snapshot(&and(view), NOW))).collect(),
         tail: matching.take(wish.tail).copied().collect(),
         lags: window.lags().collect(),
+        told: wish.about.map(told),
         strip: wish.day.map(|day| Arc::new(strip(day))),
         moves: wish.comparison.map(|comparison| Arc::new(moves(comparison))),
         wish: Arc::new(wish),
@@ -102,11 +109,59 @@ pub(crate) fn answer(wish: Wish) -> Feed {
             totals: totals(),
             sockets: vec![socket(0)],
             exporters: exporters(),
+            templates: exporters().iter().map(templates).collect(),
             ..Default::default()
         }),
         storage: Some(storage()),
         source: live(),
         ..silent()
+    }
+}
+
+/// What is known of one thing: a record of IPFIX, and a host that was seen for two days.
+fn told(about: About) -> Told {
+    match about {
+        About::Host(host) => {
+            let day = |sent, received| Some([sent, received].map(|bytes| Counts { bytes, packets: bytes / 1_000 }));
+            let mut stored = Acquaintance {
+                first: Some(NOW.plus(-170_000_000)),
+                last: Some(NOW.plus(-20_000)),
+                begins: Some(NOW.plus(-500_000_000)),
+                hour: [Counts { bytes: 9_000_000_000, packets: 1 }, Counts { bytes: 1_000_000_000, packets: 1 }],
+                until: NOW.plus(-20_000),
+                ..Acquaintance::default()
+            };
+            (stored.days[0], stored.days[1]) = (day(4_000_000_000, 800_000_000), day(3_000_000_000, 900_000_000));
+            Told::Stored(host, Some(Arc::new(stored)))
+        }
+        About::Flow(flow) => {
+            let elements = [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (152, 8), (153, 8), (1, 8), (2, 8), (61, 1)];
+            let field = |(id, length)| FieldSpecifier { element: ElementId::Iana(id), length };
+            let template =
+                Template { id: TemplateId(256), scopes: 0, fields: elements.into_iter().map(field).collect() };
+            let octets = (0_u8..46).collect();
+            let evidence = Evidence { octets, offset: 66, datagram: 1_404, template: Some(Arc::new(template)) };
+            Told::Octets(flow, Some(Arc::new(evidence)))
+        }
+    }
+}
+
+/// Of an exporter of IPFIX.
+fn templates(stats: &ExporterStats) -> TemplateAges {
+    let list = (256..=262_u16).map(|id| TemplateAge {
+        id: TemplateId(id),
+        fields: usize::from(id - 240),
+        is_options: id == 262,
+        received: NOW.plus(-1_000 * i64::from(268 - id)),
+    });
+    TemplateAges {
+        address: stats.address,
+        domain: stats.domain,
+        version: stats.version,
+        count: 7,
+        ids: (TemplateId(256), TemplateId(262)),
+        oldest: NOW.plus(-12_000),
+        list: list.collect(),
     }
 }
 
@@ -223,7 +278,8 @@ pub(crate) fn exporters() -> Vec<ExporterStats> {
 }
 
 pub(crate) fn exporter(address: IpAddr) -> ExporterStats {
-    let mut stats = ExporterStats { templates: 7, datagrams: 17_000, ..blank_exporter(address) };
+    let mut stats =
+        ExporterStats { templates: 7, template_records: 5_950, datagrams: 17_000, ..blank_exporter(address) };
     stats.last_seen = NOW;
     stats
 }

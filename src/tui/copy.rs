@@ -39,6 +39,7 @@ pub enum Selection {
     As(u32),
     Vlan(u16),
     Dscp(u8),
+    Application(u64),
 }
 
 /// The time that the figures cover, and what its clock adds to UTC in seconds.
@@ -103,6 +104,8 @@ impl Selection {
             Key::As(number) => Self::As(number),
             Key::Vlan(id) => Self::Vlan(id),
             Key::Dscp(class) => Self::Dscp(class),
+            // What is larger is no number in a filter.
+            Key::Application(id) if id <= i64::MAX.cast_unsigned() => Self::Application(id),
             Key::Country(_) | Key::Application(_) => return None,
         })
     }
@@ -113,6 +116,7 @@ impl Selection {
             Self::Exporter { address, .. } => Self::Exporter { address, domain: None },
             Self::Interface { exporter, index, .. } => return Ok(format!("router ip {exporter} and if {index}")),
             Self::Dscp(class) => return Ok(format!("tos {}", class << 2)),
+            Self::Application(_) => return Err("nfdump has no filter for applications"),
             other => other,
         };
         known.filter().ok_or("nfdump has no filter for it")
@@ -155,6 +159,7 @@ impl Selection {
             Self::As(number) => format!("as {number}"),
             Self::Vlan(id) => format!("src vlan {id}"),
             Self::Dscp(class) => format!("dscp {class}"),
+            Self::Application(id) => format!("application {id}"),
         })
     }
 
@@ -179,6 +184,7 @@ impl Selection {
             Self::Destination(address) => format!("dst host {address}"),
             Self::Vlan(id) => format!("vlan {id}"),
             Self::Dscp(class) => format!("ip[1] & 0xfc == {}", class << 2),
+            Self::Application(_) => return Err("a packet does not say which application it is of"),
             Self::As(_) => return Err("a packet does not say which autonomous system it is of"),
             Self::Exporter { .. } => return Err("tcpdump cannot tell which exporter saw a packet"),
             Self::Interface { .. } => return Err("tcpdump knows no interface of another host"),
@@ -211,6 +217,8 @@ impl Selection {
             Self::As(number) => vec![format!("(src_as = {number} OR dst_as = {number})")],
             Self::Vlan(id) => vec![format!("vlan = {id}")],
             Self::Dscp(class) => vec![format!("tos >> 2 = {class}")],
+            Self::Application(0) => vec!["ifnull(application, 0) = 0".to_owned()],
+            Self::Application(id) => vec![format!("application = {id}")],
             Self::Interface { exporter, domain, index } => {
                 vec![
                     format!("exporter = '{exporter}' AND domain = {domain}"),

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// At most 15 frames a second, since more cannot be read.
 pub const SHORTEST: Duration = Duration::from_millis(66);
 
+/// After a frame, one that answers a person need not wait so long: within 50 ms a key seems to do something at once.
+const HASTE: Duration = Duration::from_millis(25);
+
 /// Even the slowest line shows something new now and then.
 const LONGEST: Duration = Duration::from_secs(4);
 
@@ -49,6 +52,12 @@ impl Pace {
         self.gap
     }
 
+    /// The gap before a frame that somebody waits for. A line that carries no more frames cannot carry these either, but
+    /// they are few.
+    pub fn haste(self) -> Duration {
+        if self.gap == SHORTEST { HASTE } else { self.gap / 8 }
+    }
+
     /// `0.5 fps`, or nothing when there are as many as anybody wants.
     pub fn label(self) -> Option<String> {
         let per_second = 1.0 / self.gap.as_secs_f64();
@@ -78,6 +87,12 @@ mod tests {
         assert_eq!(after(&[(BLOCKED, 1)]).label().as_deref(), Some("0.50 fps"));
         assert_eq!(after(&[(BLOCKED, 2)]).label().as_deref(), Some("0.25 fps"));
         assert_eq!(after(&[(BLOCKED, 50)]).gap(), LONGEST);
+    }
+
+    #[test]
+    fn who_waits_is_answered_before_figures_are_shown() {
+        assert!(Pace::default().haste() * 2 <= SHORTEST);
+        assert_eq!(after(&[(BLOCKED, 1)]).haste(), Duration::from_millis(250));
     }
 
     #[test]

@@ -51,6 +51,25 @@ impl Remembered {
         }
     }
 
+    /// The same, and what it does not say as `other` says it.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let mut columns = other.columns;
+        columns.extend(self.columns);
+        Self {
+            view: self.view.or(other.view),
+            filter: self.filter.or(other.filter),
+            sort: self.sort.or(other.sort),
+            span: self.span.or(other.span),
+            units: self.units.or(other.units),
+            host_names: self.host_names.or(other.host_names),
+            service_names: self.service_names.or(other.service_names),
+            privacy: self.privacy.or(other.privacy),
+            filters: other.filters,
+            columns,
+        }
+    }
+
     /// Writes a file whole, or not at all.
     ///
     /// # Errors

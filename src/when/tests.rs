@@ -136,3 +136,11 @@ proptest! {
         prop_assert_eq!(stamp(&moment(&shown(at, &now), &now).unwrap()), at);
     }
 }
+
+#[test]
+fn a_day_is_that_of_the_clock_on_screen() {
+    let evening = Timestamp(1_790_000_000_000 - 1_790_000_000_000 % 86_400_000 - 1_000);
+    assert_eq!(date(evening, 0), "2026-09-20");
+    assert_eq!(date(evening, 3_600), "2026-09-21");
+    assert_eq!(date(Timestamp(i64::MIN), 0), "1970-01-01");
+}

@@ -39,10 +39,13 @@ pub struct Atlas {
     countries: Option<Arc<Lookup>>,
 }
 
-type Lookup = dyn Fn(IpAddr) -> Option<[u8; 2]> + Send + Sync;
+/// Two letters (ISO 3166-1); `None` where nobody knows.
+pub type Country = Option<[u8; 2]>;
+
+type Lookup = dyn Fn(IpAddr) -> Country + Send + Sync;
 
 impl Atlas {
-    pub fn new(lookup: impl Fn(IpAddr) -> Option<[u8; 2]> + Send + Sync + 'static) -> Self {
+    pub fn new(lookup: impl Fn(IpAddr) -> Country + Send + Sync + 'static) -> Self {
         Self { countries: Some(Arc::new(lookup)), ..Self::default() }
     }
 
@@ -60,8 +63,13 @@ impl Atlas {
         }
     }
 
-    fn country(&self, address: IpAddr) -> Option<[u8; 2]> {
+    fn country(&self, address: IpAddr) -> Country {
         self.countries.as_ref().and_then(|lookup| lookup(address))
+    }
+
+    /// Whether one of two ends is in each of these countries.
+    pub fn touches(&self, ends: [IpAddr; 2], countries: &[Country]) -> bool {
+        countries.iter().all(|country| ends.iter().any(|end| self.country(*end) == *country))
     }
 }
 
@@ -169,8 +177,7 @@ pub enum Key {
     },
     /// 0 where the exporter does not tell.
     As(u32),
-    /// Two letters (ISO 3166-1); `None` where nobody knows.
-    Country(Option<[u8; 2]>),
+    Country(Country),
     Vlan(u16),
     Dscp(u8),
     Application(u64),

@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::filter::Filter;
-use crate::window::key::{Atlas, Dimension, Key, Rows};
+use crate::window::key::{Atlas, Country, Dimension, Key, Rows};
 use crate::window::lanes::{Lane, Lanes};
 
 /// No row.
@@ -17,6 +17,8 @@ pub(super) const NONE: u32 = u32::MAX >> 2;
 pub(super) struct Choice {
     pub(super) dimension: Dimension,
     pub(super) filter: Filter,
+    /// Of the ends, which no filter knows.
+    pub(super) countries: Vec<Country>,
     /// Whether what was reported twice is left out the second time.
     pub(super) once: bool,
 }
@@ -94,7 +96,7 @@ impl Selection {
         let is_hidden = self.choice.once && key.fold.is_some();
         let matches =
             || self.choice.filter.is_all() || lanes.example(lane).is_some_and(|flow| self.choice.filter.matches(&flow));
-        if is_hidden || !matches() {
+        if is_hidden || !matches() || !atlas.touches([key.src, key.dst], &self.choice.countries) {
             return Target::HIDDEN;
         }
         let rows = Rows::of(self.choice.dimension, &key, way, lane.sense, atlas);
@@ -130,6 +132,7 @@ impl Selection {
 
     /// Whether every lane is shown, so that the totals of slices are its own.
     pub(super) fn is_everything(&self, lanes: &Lanes) -> bool {
-        self.choice.filter.is_all() && !(self.choice.once && lanes.has_folds())
+        let is_all = self.choice.filter.is_all() && self.choice.countries.is_empty();
+        is_all && !(self.choice.once && lanes.has_folds())
     }
 }

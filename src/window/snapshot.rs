@@ -10,7 +10,7 @@ mod times;
 use crate::filter::Filter;
 use crate::flow::Timestamp;
 use crate::window::badges::Badges;
-use crate::window::key::{Dimension, Key};
+use crate::window::key::{Country, Dimension, Key};
 use crate::window::lanes::Sense;
 use crate::window::once::Fold;
 use crate::window::select::Choice;
@@ -25,6 +25,8 @@ pub struct View {
     pub dimension: Dimension,
     /// One that [`decides`](crate::window::decides); a filter that asks for more wants a window of its own.
     pub filter: Filter,
+    /// One end must be in each of these.
+    pub countries: Vec<Country>,
     pub sort: Sort,
     /// Whether what was reported twice counts once.
     pub once: bool,
@@ -43,6 +45,7 @@ impl Default for View {
             until: Until::default(),
             dimension: Dimension::default(),
             filter: Filter::all(),
+            countries: Vec::new(),
             sort: Sort::default(),
             once: true,
             estimated: true,
@@ -235,7 +238,8 @@ impl Window {
     pub fn snapshot(&mut self, view: &View, now: Timestamp) -> Snapshot {
         self.advance(now);
         self.slices.pack();
-        let choice = Choice { dimension: view.dimension, filter: view.filter.clone(), once: view.once };
+        let (filter, countries) = (view.filter.clone(), view.countries.clone());
+        let choice = Choice { dimension: view.dimension, filter, countries, once: view.once };
         let mut selection = self.selection(choice);
         selection.catch_up(&self.lanes, &self.atlas);
         let times = Times::new(self, view);

@@ -162,6 +162,12 @@ fn countries_are_those_of_the_atlas() {
     let snapshot = window.snapshot(&View { dimension: Dimension::Country, ..hour() }, at(100));
     let rows: Vec<_> = snapshot.rows.iter().map(|row| (row.key, row.total.down.counts.bytes)).collect();
     assert_eq!(rows, [(Key::Country(None), 500), (Key::Country(Some(*b"NL")), 70)]);
+    let mut within = |countries: &[Option<[u8; 2]>]| {
+        let view = View { countries: countries.to_vec(), ..hour() };
+        window.snapshot(&view, at(100)).rows.len()
+    };
+    assert_eq!([within(&[]), within(&[Some(*b"NL")]), within(&[Some(*b"NL"), None])], [1; 3]);
+    assert_eq!(within(&[Some(*b"DE")]), 0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod corpus;
 mod day;
 mod docs;
 mod doctor;
+mod evidence;
 mod faults;
 mod golden;
 mod listening;

@@ -12,6 +12,7 @@ fn names(hosts: &str, own: &str, services: &str) -> Result<Names, Error> {
         dns: Dns::Off,
         hosts: write("hosts", hosts),
         services: write("services", services),
+        given: Vec::new(),
         own: Some(write("own", own)),
         mmdb: Vec::new(),
     };
@@ -76,4 +77,27 @@ fn without_files_and_dns_what_is_compiled_in_remains() {
     assert_eq!(names.host(address("10.0.0.1")), None);
     assert_eq!(names.place(address("10.0.0.1")), Place::default());
     assert!(!names.has_places());
+}
+
+#[test]
+fn names_of_the_settings_come_first_and_applications_are_what_exporters_say() {
+    let given = vec![(address("10.0.0.1"), "ours".into())];
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts");
+    fs::write(&hosts, "10.0.0.1 theirs\n10.0.0.2 other\n").unwrap();
+    let names = Names::open(&Options { dns: Dns::Off, hosts, given, ..Options::default() }, || {}).unwrap();
+    assert_eq!(names.host(address("10.0.0.1")).as_deref(), Some("ours"));
+    assert_eq!(names.host(address("10.0.0.2")).as_deref(), Some("other"));
+    assert_eq!(names.meanings("netfleece"), []);
+    let mut told = crate::collector::options::names::Names::default();
+    told.insert(crate::collector::options::names::NameKind::Application, 7, "Netfleece".to_owned());
+    let exporter = ExporterNames {
+        address: address("192.0.2.1"),
+        domain: crate::flow::ObservationDomainId(0),
+        version: crate::flow::Version::V9,
+        names: Arc::new(told),
+    };
+    names.learn(&[exporter]);
+    assert_eq!(names.meanings("NetFleece"), [Meaning::Application(7)]);
+    assert!(names.beginning("netfl", 9).contains(&"netfleece".to_owned()));
 }

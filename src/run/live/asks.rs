@@ -146,12 +146,7 @@ impl Asks {
         let path = self.path.clone()?;
         self.numbers += 1;
         let (number, stop) = (self.numbers, Arc::new(AtomicBool::new(false)));
-        let reader = Reader {
-            path,
-            atlas: self.atlas.clone(),
-            zone: self.zone.clone(),
-            stop: Arc::clone(&stop),
-        };
+        let reader = Reader { path, atlas: self.atlas.clone(), zone: self.zone.clone(), stop: Arc::clone(&stop) };
         let (to, question) = (self.to.clone(), asked.clone());
         let read = move || {
             let answer = reader.answer(&question);
@@ -204,10 +199,9 @@ impl Reader {
                 ..Strip::default()
             })),
             Asked::Moves(comparison, filter) => {
-                let mut moves = self.moves(comparison, filter).unwrap_or_else(|error| Moves {
-                    failed: Some(error.to_string()),
-                    ..Moves::default()
-                });
+                let mut moves = self
+                    .moves(comparison, filter)
+                    .unwrap_or_else(|error| Moves { failed: Some(error.to_string()), ..Moves::default() });
                 moves.asked = Some(*comparison);
                 Answer::Moves(moves)
             }

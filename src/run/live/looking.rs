@@ -114,7 +114,8 @@ impl Looking {
 
     fn newest(&self, wish: &Wish) -> Arc<[FlowRecord]> {
         let all = self.tail.iter().rev().flat_map(|batch| batch.iter().rev());
-        all.filter(|flow| wish.filter.matches(flow) && wish.tail_filter.matches(flow))
+        let touches = |flow: &FlowRecord| self.atlas.touches([flow.key.src_ip, flow.key.dst_ip], &wish.tail_countries);
+        all.filter(|flow| wish.filter.matches(flow) && wish.tail_filter.matches(flow) && touches(flow))
             .take(wish.tail)
             .copied()
             .collect()

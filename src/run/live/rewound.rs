@@ -110,12 +110,8 @@ mod tests {
     fn flows() -> Vec<FlowRecord> {
         let flow = |n: i64| {
             let last = NOW.plus(-7_000_000 + n * 7_000);
-            let mut flow = FlowRecord::blank(
-                last.plus(n % 50 * 1000),
-                [192, 0, 2, 1].into(),
-                ObservationDomainId(0),
-                Version::V9,
-            );
+            let mut flow =
+                FlowRecord::blank(last.plus(n % 50 * 1000), [192, 0, 2, 1].into(), ObservationDomainId(0), Version::V9);
             (flow.first, flow.last) = (last.plus(-(n % 13) * 20_000), last);
             flow.key.src_ip = [10, 0, 0, u8::try_from(n % 7).unwrap()].into();
             flow.key.dst_ip = [198, 51, 100, 1].into();
@@ -140,7 +136,8 @@ mod tests {
         for text in ["any", "bytes > 10k"] {
             let filter = crate::filter::parse(text, &|_| Vec::new()).unwrap();
             let view = View { span: Span::FiveMinutes, dimension: Dimension::Host, ..View::default() };
-            let wish = Wish { views: vec![view], filter: filter.clone(), at: Some(at), is_frozen: true, ..Wish::default() };
+            let wish =
+                Wish { views: vec![view], filter: filter.clone(), at: Some(at), is_frozen: true, ..Wish::default() };
             let wish = Arc::new(wish);
             let mut rewound = Rewound::new(&wish, at, Atlas::default(), &past);
             assert!(rewound.answers(&wish) && !rewound.has_begun());

@@ -82,9 +82,8 @@ impl Seen {
 
 /// Marks rows as new or not. What stands still is marked again each second, and copied only where a mark changes.
 fn put(view: &mut Arc<Snapshot>, marks: &[(usize, bool)]) {
-    let differs = |&&(at, is_new): &&(usize, bool)| {
-        view.rows.get(at).is_some_and(|row| row.badges.has(Badge::New) != is_new)
-    };
+    let differs =
+        |&&(at, is_new): &&(usize, bool)| view.rows.get(at).is_some_and(|row| row.badges.has(Badge::New) != is_new);
     let differing: Vec<_> = marks.iter().filter(differs).copied().collect();
     if differing.is_empty() {
         return;

@@ -58,7 +58,8 @@ impl Asking {
     }
 
     fn again(&self) -> Self {
-        Self { path: self.path.clone(), now: self.now.clone(), stop: std::sync::Arc::clone(&self.stop), ..*self }
+        let (path, now, presets) = (self.path.clone(), self.now.clone(), self.presets.clone());
+        Self { path, now, presets, stop: std::sync::Arc::clone(&self.stop), ..*self }
     }
 
     fn notes_of(&self, history: &History, span: Span, report: &mut impl Write) -> Result<()> {

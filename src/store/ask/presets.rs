@@ -1,5 +1,7 @@
 //! Questions with a name, as data: a table that commands, the screen and a file of settings share.
 
+use std::borrow::Cow;
+
 use crate::store::ask::By;
 use crate::store::top::Order;
 
@@ -14,18 +16,18 @@ pub enum Kind {
     New(By, Order),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preset {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What it answers, for people.
-    pub help: &'static str,
+    pub help: Cow<'static, str>,
     /// In the filter language.
-    pub filter: &'static str,
+    pub filter: Cow<'static, str>,
     pub kind: Kind,
 }
 
 const fn preset(name: &'static str, kind: Kind, filter: &'static str, help: &'static str) -> Preset {
-    Preset { name, help, filter, kind }
+    Preset { name: Cow::Borrowed(name), help: Cow::Borrowed(help), filter: Cow::Borrowed(filter), kind }
 }
 
 const DNS: &str = "proto in [tcp udp] and dst port in [53 853]";
@@ -33,7 +35,8 @@ const DNS: &str = "proto in [tcp udp] and dst port in [53 853]";
 const UPLOADS: &str = "src net in [10/8 172.16/12 192.168/16 100.64/10 fc00::/7 fe80::/10] \
      and not dst net in [10/8 172.16/12 192.168/16 100.64/10 fc00::/7 fe80::/10 224/4 ff00::/8]";
 
-pub const PRESETS: &[Preset] = &[
+/// Those that come with the program.
+pub static PRESETS: &[Preset] = &[
     preset("dns-clients", Kind::Top(By::Source, Order::Flows), DNS, "who asks for names, on ports 53 and 853"),
     preset("dns-servers", Kind::Top(By::Destination, Order::Flows), DNS, "who is asked for names"),
     preset("dns-pairs", Kind::Top(By::Pair, Order::Flows), DNS, "who asks whom for names"),
@@ -58,7 +61,45 @@ pub const PRESETS: &[Preset] = &[
     ),
 ];
 
-/// The preset of a name.
-pub fn find(name: &str) -> Option<&'static Preset> {
-    PRESETS.iter().find(|preset| preset.name == name)
+/// All of them: those that come with the program, and an operator's own, which take the place of others of their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Book {
+    own: Vec<Preset>,
+}
+
+impl Book {
+    pub const fn new(own: Vec<Preset>) -> Self {
+        Self { own }
+    }
+
+    /// The operator's own come last.
+    pub fn iter(&self) -> impl Iterator<Item = &Preset> {
+        PRESETS.iter().filter(|preset| !self.is_own(&preset.name)).chain(&self.own)
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Preset> {
+        self.iter().find(|preset| preset.name == name)
+    }
+
+    /// Whether it is the operator who says what this name means.
+    pub fn is_own(&self, name: &str) -> bool {
+        self.own.iter().any(|own| own.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_ones_come_last_and_take_the_place_of_others() {
+        let own = |name: &'static str| preset(name, Kind::FanOut, "proto tcp", "mine");
+        let book = Book::new(vec![own("uploads"), own("mail")]);
+        let names: Vec<_> = book.iter().map(|preset| &*preset.name).collect();
+        assert_eq!(names.len(), PRESETS.len() + 1);
+        assert!(names.ends_with(&["uploads", "mail"]));
+        assert_eq!(book.find("uploads").map(|preset| &*preset.help), Some("mine"));
+        assert!(book.is_own("mail") && !book.is_own("scans"));
+        assert_eq!(Book::default().find("scans").map(|preset| preset.kind), Some(Kind::FanOut));
+    }
 }

@@ -41,6 +41,7 @@ const NUMBERS: &[(&str, Number, End)] = &[
     ("forwarding", Number::Forwarding, End::Src),
     ("mpls", Number::Mpls, End::Src),
     ("vrf", Number::Vrf, End::Src),
+    ("application", Number::Application, End::Src),
 ];
 const COMPARISONS: &[&str] = &["=", "!=", "<", "<=", ">", ">="];
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::filter::{self, Filter};
 use crate::flow::{FlowRecord, ObservationDomainId};
 use crate::names;
+use crate::tui::app::About;
 use crate::tui::copy::Selection;
 use crate::window::{Dimension, Key, Sort, View};
 
@@ -33,12 +34,22 @@ impl Card {
         }
     }
 
+    /// Of what it wants more than views have.
+    pub(super) const fn about(self) -> Option<About> {
+        match self {
+            Self::Host(address) => Some(About::Host(address)),
+            Self::Flow(flow) => Some(About::Flow(flow)),
+            Self::Exporter(..) | Self::Row(_) => None,
+        }
+    }
+
     /// What it wants to see besides what is there: of a host itself with its peers, its services, who saw it, and its
     /// conversations; of an exporter itself and its interfaces.
     pub fn views(&self, base: &View) -> Vec<View> {
         let of = |selection: Selection, dimension, rows, keep: Vec<Key>| View {
             dimension,
             filter: only(selection),
+            countries: Vec::new(),
             sort: Sort::Rate,
             rows,
             keep,

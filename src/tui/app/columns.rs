@@ -110,6 +110,12 @@ impl Kind {
         }
     }
 
+    /// Headings of the columns that need not be there.
+    pub fn hideable(self) -> Vec<&'static str> {
+        let headings = self.columns(ROOMY).into_iter().skip(1).map(|column| column.heading);
+        headings.filter(|heading| !heading.is_empty()).collect()
+    }
+
     /// All columns of a screen so wide.
     pub fn columns(self, width: usize) -> Vec<Column> {
         match self {
@@ -126,8 +132,7 @@ impl Kind {
             Self::Ranking(dimension) => dimension,
             Self::Changes(dimension) => {
                 let two_names = dimension == Dimension::Conversation;
-                let makes_sense =
-                    |column: &usize| two_names || !matches!(*column, ranking::OUTSIDE | ranking::SERVICE);
+                let makes_sense = |column: &usize| two_names || !matches!(*column, ranking::OUTSIDE | ranking::SERVICE);
                 return (0..=change::SHARE).filter(makes_sense).collect();
             }
             Self::Flows | Self::Exporters => return (0..self.columns(width).len()).collect(),
@@ -303,8 +308,13 @@ impl Chosen {
     }
 }
 
-fn kinds() -> impl Iterator<Item = Kind> {
-    Dimension::ALL.into_iter().map(Kind::Ranking).chain([Kind::Flows, Kind::Exporters, Kind::Changes(Dimension::Conversation)])
+/// All tables.
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    Dimension::ALL.into_iter().map(Kind::Ranking).chain([
+        Kind::Flows,
+        Kind::Exporters,
+        Kind::Changes(Dimension::Conversation),
+    ])
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
+use crate::collector::evidence::Evidence;
 use crate::collector::stats::Health;
 use crate::filter::Filter;
 use crate::flow::{FlowRecord, ObservationDomainId, Timestamp};
+use crate::store::acquaintance::Acquaintance;
 use crate::tui::app::stored::{Comparison, Day, Moves, Strip};
-use crate::window::{Clock, Snapshot, View};
+use crate::window::{Clock, Country, Snapshot, View};
 
 /// What the screen wants to see next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +24,36 @@ pub struct Wish {
     pub tail: usize,
     /// What flows of the tail must match besides.
     pub tail_filter: Filter,
+    /// In which one of their ends must be.
+    pub tail_countries: Vec<Country>,
     /// Whether time shall stand still: what comes back is of the moment of the first wish that says so.
     pub is_frozen: bool,
+    /// Of what more is wanted than views have.
+    pub about: Option<About>,
     /// The end of what is shown, where that is the past. Nothing of it changes any more.
     pub at: Option<Timestamp>,
     pub day: Option<Day>,
     pub comparison: Option<Comparison>,
+}
+
+/// One thing that is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+pub enum About {
+    /// The octets of a flow.
+    Flow(FlowRecord),
+    /// What is stored of a host.
+    Host(IpAddr),
+}
+
+/// What there is to tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+pub enum Told {
+    /// `None` when nobody holds them.
+    Octets(FlowRecord, Option<Arc<Evidence>>),
+    /// `None` when nothing is stored, or cannot be read.
+    Stored(IpAddr, Option<Arc<Acquaintance>>),
 }
 
 impl Default for Wish {
@@ -38,7 +64,9 @@ impl Default for Wish {
             clock: Clock::default(),
             tail: 0,
             tail_filter: Filter::all(),
+            tail_countries: Vec::new(),
             is_frozen: false,
+            about: None,
             at: None,
             day: None,
             comparison: None,
@@ -68,6 +96,8 @@ pub struct Feed {
     pub tail: Arc<[FlowRecord]>,
     /// Seconds after which each exporter and domain has reported nearly everything.
     pub lags: Vec<((IpAddr, ObservationDomainId), i64)>,
+    /// What is known by now of what the wish is about.
+    pub told: Option<Told>,
     /// Figures are complete from then on; `None` when all of them are.
     pub past: Option<Timestamp>,
     /// Of the day that was wished for; an older one until that is read.
@@ -101,7 +131,9 @@ impl Feed {
 
     /// The answer to this view, whatever rows it keeps and however they are sorted.
     pub fn answer(&self, wanted: &View) -> Option<&Arc<Snapshot>> {
-        let is_it = |view: &View| view.dimension == wanted.dimension && view.filter == wanted.filter;
+        let is_it = |view: &View| {
+            (view.dimension, &view.filter, &view.countries) == (wanted.dimension, &wanted.filter, &wanted.countries)
+        };
         let at = self.wish.views.iter().position(is_it)?;
         self.views.get(at)
     }

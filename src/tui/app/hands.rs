@@ -82,7 +82,9 @@ impl App {
             Screen::Help => self.toggle_help(),
             Screen::Copy if self.copied.is_some() => self.copied = None,
             Screen::Copy if self.card.is_some() => self.screen = Screen::Card,
-            Screen::Copy | Screen::Filter | Screen::Columns | Screen::Presets | Screen::Ask => self.screen = Screen::Main,
+            Screen::Copy | Screen::Filter | Screen::Columns | Screen::Presets | Screen::Ask => {
+                self.screen = Screen::Main
+            }
             Screen::Card => {
                 self.card = None;
                 self.screen = Screen::Main;

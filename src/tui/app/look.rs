@@ -35,7 +35,9 @@ impl App {
             clock: self.counting.clock,
             tail: if self.place().tab == Tab::Flows { TAIL } else { 0 },
             tail_filter: by_lanes.and(others),
+            tail_countries: self.way.countries(),
             is_frozen: self.is_frozen,
+            about: self.card.and_then(Card::about),
             at: self.past.at,
             day: self.day(),
             comparison: self.comparison(),
@@ -55,6 +57,7 @@ impl App {
             span: self.span,
             dimension: self.place().dimension,
             filter,
+            countries: self.way.countries(),
             sort: self.sort,
             once: self.counting.once,
             estimated: self.counting.estimated,
@@ -81,6 +84,9 @@ impl App {
             let (strip, moves) = (self.feed.strip.clone(), self.feed.moves.clone());
             feed = Feed { wish, views, tail, lags, past, strip, moves, ..feed };
         }
+        if self.feed.health.names != feed.health.names {
+            self.labels.names.learn(&feed.health.names);
+        }
         self.feed = feed;
         self.arrange();
     }
@@ -106,7 +112,9 @@ impl App {
     pub(super) fn entries(&self) -> Vec<Key> {
         match self.kind() {
             Kind::Exporters => self.exporters(),
-            Kind::Changes(_) => self.moves().map(|moves| moves.rows.iter().map(|row| row.key).collect()).unwrap_or_default(),
+            Kind::Changes(_) => {
+                self.moves().map(|moves| moves.rows.iter().map(|row| row.key).collect()).unwrap_or_default()
+            }
             Kind::Ranking(_) | Kind::Flows => self.table.keys().to_vec(),
         }
     }

@@ -42,8 +42,8 @@ impl App {
         self.filter.remember(remembered.filters);
         match remembered.filter.map(|text| self.filter.set(&text, &labels.names)) {
             None | Some(Ok(_)) => {}
-            // It may have been of names that nobody knows yet; it still stands in the history.
-            Some(Err(error)) => self.said = Some(format!("the filter of the last time is left out: {error}")),
+            // It may be of names that nobody knows yet.
+            Some(Err(error)) => self.said = Some(format!("the filter to begin with is left out: {error}")),
         }
         self.arrange();
     }

@@ -46,9 +46,16 @@ pub enum What {
 /// Something that is done elsewhere, and answered later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Errand {
-    Note { at: Timestamp, text: String },
+    Note {
+        at: Timestamp,
+        text: String,
+    },
     /// All there is to know of a span, in a folder, with a picture of the screen.
-    Bundle { from: Timestamp, to: Timestamp, filter: String },
+    Bundle {
+        from: Timestamp,
+        to: Timestamp,
+        filter: String,
+    },
 }
 
 impl App {
@@ -117,7 +124,11 @@ impl App {
     /// The last moment up to which everything is stored, in whole minutes where the span has some.
     fn comparable(&self) -> Timestamp {
         let flushed = self.feed.storage.as_ref().and_then(|storage| storage.last_flush);
-        let end = if self.is_frozen { self.moment() } else { flushed.map_or(self.moment(), |at| at.min(self.moment())) };
+        let end = if self.is_frozen {
+            self.moment()
+        } else {
+            flushed.map_or_else(|| self.moment(), |at| at.min(self.moment()))
+        };
         let grain = if self.span == Span::TenSeconds { GRAIN_MS } else { Day::STEP_MS };
         Timestamp(end.0.div_euclid(grain).saturating_mul(grain))
     }

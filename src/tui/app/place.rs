@@ -5,7 +5,7 @@
 use crate::filter::{self, Filter};
 use crate::names;
 use crate::tui::copy::Selection;
-use crate::window::{Dimension, Key, decides};
+use crate::window::{Country, Dimension, Key, decides};
 
 /// The views, each with a key of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,15 +21,8 @@ pub enum Tab {
 }
 
 impl Tab {
-    pub const ALL: [Self; 7] = [
-        Self::Overview,
-        Self::Conversations,
-        Self::Hosts,
-        Self::Services,
-        Self::Exporters,
-        Self::Flows,
-        Self::Changes,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Overview, Self::Conversations, Self::Hosts, Self::Services, Self::Exporters, Self::Flows, Self::Changes];
 
     pub const fn label(self) -> &'static str {
         match self {
@@ -88,7 +81,8 @@ impl Default for Place {
 }
 
 impl Place {
-    pub(super) const fn of(tab: Tab) -> Self {
+    /// The view with the rows that it has at first.
+    pub const fn of(tab: Tab) -> Self {
         let dimension = match tab.dimensions() {
             [first, ..] => *first,
             [] => Dimension::Conversation,
@@ -152,16 +146,16 @@ impl Way {
             Key::Conversation { .. } => (Tab::Flows, Dimension::Conversation),
             Key::Protocol(_) => (Tab::Services, Dimension::Service),
             Key::Exporter { .. } => (Tab::Exporters, Dimension::Interface),
-            Key::Country(_) => return Err("a filter knows no countries; `e` tells what there is to tell"),
-            Key::Application(_) => return Err("a filter knows no applications; `e` tells what there is to tell"),
             _ => (Tab::Conversations, Dimension::Conversation),
         };
         if DEEPEST <= self.steps.len() {
             return Err("this is deep enough: `esc` leads back up");
         }
-        let text =
-            Selection::of(key).and_then(|selection| selection.filter()).ok_or("there is no filter for this row")?;
-        let filter = filter::parse(&text, &names::meanings).map_err(|_| "there is no filter for this row")?;
+        let filter = match key {
+            // Which no record has; the window knows.
+            Key::Country(_) => Filter::all(),
+            key => filter(key).ok_or("there is no filter for this row")?,
+        };
         self.steps.push(Step { from: self.place, key, filter });
         self.place = Place { tab, dimension };
         Ok(())
@@ -174,6 +168,12 @@ impl Way {
         Some(step.key)
     }
 
+    /// The countries of all steps.
+    pub(super) fn countries(&self) -> Vec<Country> {
+        let country = |step: &Step| if let Key::Country(country) = step.key { Some(country) } else { None };
+        self.steps.iter().filter_map(country).collect()
+    }
+
     /// The conditions of all steps: those that lanes decide, and the others.
     pub(super) fn filters(&self) -> (Filter, Filter) {
         let (mut by_lanes, mut others) = (Filter::all(), Filter::all());
@@ -183,6 +183,11 @@ impl Way {
         }
         (by_lanes, others)
     }
+}
+
+fn filter(key: Key) -> Option<Filter> {
+    let text = Selection::of(key)?.filter()?;
+    filter::parse(&text, &names::meanings).ok()
 }
 
 #[cfg(test)]
@@ -220,7 +225,13 @@ mod tests {
         let all: Vec<_> = Tab::ALL.iter().flat_map(|tab| tab.dimensions()).collect();
         assert!(Dimension::ALL.iter().all(|dimension| all.contains(&dimension)));
         let mut way = Way::default();
-        assert!(way.open(Key::Country(None)).is_err() && way.open(Key::Application(7)).is_err());
+        assert!(way.open(Key::Application(u64::MAX)).is_err());
+        assert_eq!(way.open(Key::Country(Some(*b"NL"))), Ok(()));
+        assert_eq!((way.countries(), way.filters().0.is_all()), (vec![Some(*b"NL")], true));
+        way.back();
+        assert_eq!(way.open(Key::Application(7)), Ok(()));
+        assert_eq!(way.filters().1.to_string(), "application 7");
+        way.back();
         (0..DEEPEST).for_each(|_| way.open(host(1)).unwrap());
         assert!(way.open(host(2)).is_err());
     }

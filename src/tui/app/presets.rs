@@ -2,14 +2,14 @@
 
 use super::{App, Place, Screen, Tab};
 use crate::store::ask::By;
-use crate::store::ask::presets::{Kind, PRESETS, Preset};
+use crate::store::ask::presets::{Kind, Preset};
 use crate::store::top::Order;
 use crate::window::{Dimension, Sort};
 
 impl App {
-    /// The questions that can be asked.
-    pub const fn presets(&self) -> &'static [Preset] {
-        PRESETS
+    /// The questions that can be asked, the operator's own last.
+    pub fn presets(&self) -> Vec<&Preset> {
+        self.presets.iter().collect()
     }
 
     pub(super) fn open_presets(&mut self) {
@@ -19,9 +19,9 @@ impl App {
 
     /// Asks the chosen one.
     pub(super) fn choose_preset(&mut self) {
-        let Some(preset) = self.presets().get(self.offset) else { return };
-        let (place, sort, badge) = shown(preset);
-        let text = match (preset.filter, badge) {
+        let Some(preset) = self.presets.iter().nth(self.offset).cloned() else { return };
+        let (place, sort, badge) = shown(&preset);
+        let text = match (&*preset.filter, badge) {
             ("any", "") => String::new(),
             ("any", badge) => badge.to_owned(),
             (filter, "") => filter.to_owned(),

@@ -388,7 +388,7 @@ fn the_next_start_looks_like_the_last_one() {
     let mut next = App::new(Span::Minute, Units::Bits);
     next.restore(strange);
     assert_eq!((next.sort(), next.units()), (Sort::Rate, Units::Bits));
-    assert!(next.notice().unwrap().contains("filter of the last time"), "{:?}", next.notice());
+    assert!(next.notice().unwrap().contains("filter to begin with"), "{:?}", next.notice());
 }
 
 #[test]

@@ -57,6 +57,7 @@ impl FromStr for Key {
         {
             return Ok(Self::Ctrl(char::from(*letter)));
         }
+        let text: String = text.chars().take(32).flat_map(char::escape_debug).collect();
         Err(format!("`{text}` is no key: a letter or sign, `ctrl-` and a letter, or one of {}", all()))
     }
 }

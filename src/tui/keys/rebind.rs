@@ -7,7 +7,7 @@ use crate::tui::keys::{Action, Context, KEYS, Key, Keys};
 /// Why keys cannot be bound so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RebindError {
-    #[error("no such action: `{name}`{}", .near.map(|near| format!("\nhint: did you mean `{near}`?")).unwrap_or_default())]
+    #[error("no such action: `{}`\nhint: {}", shown(.name), .near.map_or_else(|| LIST.to_owned(), |near| format!("did you mean `{near}`?")))]
     NoAction { name: String, near: Option<&'static str> },
     #[error("`{name}`: {problem}")]
     NoKey { name: &'static str, problem: String },
@@ -17,6 +17,25 @@ pub enum RebindError {
     Typed { key: Key, name: &'static str },
     #[error("`{name}` must keep a key, or nobody finds the way")]
     Needed { name: &'static str },
+}
+
+impl RebindError {
+    /// The actions that it is about, the likeliest first.
+    pub fn actions(&self) -> Vec<&str> {
+        match self {
+            Self::NoAction { name, .. } => vec![name],
+            Self::NoKey { name, .. } | Self::Typed { name, .. } | Self::Needed { name } => vec![name],
+            Self::Twice { first, second, .. } => vec![second, first],
+        }
+    }
+}
+
+/// Where all names are.
+const LIST: &str = "`flowglass config` lists the actions with their keys";
+
+/// A word of a file, harmless on a terminal.
+fn shown(name: &str) -> String {
+    name.chars().take(64).flat_map(char::escape_debug).collect()
 }
 
 impl Keys {

@@ -30,7 +30,7 @@ pub const KEYS: &[Binding] = &[
     row("changes", &[Char('7')], View(Tab::Changes), Main, "", "what moved between two spans"),
     row("next-view", &[Key::Tab], Action::NextView(Turn::Next), Main, "", "the next view of the same flows"),
     row("view-before", &[Key::BackTab], Action::NextView(Turn::Previous), Main, "", "the view before"),
-    row("by", &[Char('v')], Action::Dimension(Turn::Next), Main, "", "rows by something else: hosts, then autonomous systems, …"),
+    row("by", &[Char('v')], Action::Dimension(Turn::Next), Main, "", "rows by something else: hosts, then autonomous systems, ..."),
     row("by-back", &[Char('V')], Action::Dimension(Turn::Previous), Main, "", "the same, the other way round"),
     row("filter", &[Char('/')], Action::Filter, Main, "filter", "show only what a filter lets through"),
     row("open", &[Key::Enter], Action::Open, Main, "open", "open the row: a host, its conversations, their flows, one flow"),

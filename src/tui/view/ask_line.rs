@@ -21,7 +21,9 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         Some(error) => (error.as_str(), theme.notice()),
         None => (hint.as_str(), theme.dim()),
     };
-    for (y, line) in text::wrap(words, usize::from(below.width).max(1), 0).iter().take(usize::from(below.height)).enumerate() {
+    for (y, line) in
+        text::wrap(words, usize::from(below.width).max(1), 0).iter().take(usize::from(below.height)).enumerate()
+    {
         text::put(buf, below, 0, y, line, style, theme);
     }
 }

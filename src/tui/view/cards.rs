@@ -2,10 +2,12 @@
 
 mod flow;
 mod host;
+mod record;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::collector::stats::{ExporterStats, TemplateAge};
 use crate::tui::app::{App, Card};
 use crate::tui::findings;
 use crate::tui::units::{self, Figure};
@@ -16,12 +18,12 @@ use crate::window::{AVERAGES, Badges, Key, Row, Snapshot};
 
 pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let Some(of) = app.card() else { return };
-    card::render(buf, area, &title(app, &of), &sections(app, &of), app.top_offset(), theme);
+    card::render(buf, area, &title(app, &of), &sections(app, &of, theme), app.top_offset(), theme);
 }
 
 /// How many lines do not fit.
 pub(super) fn hidden(area: Rect, app: &App) -> usize {
-    app.card().map_or(0, |of| card::hidden(area, &sections(app, &of)))
+    app.card().map_or(0, |of| card::hidden(area, &sections(app, &of, Theme::default())))
 }
 
 fn title(app: &App, of: &Card) -> String {
@@ -33,12 +35,12 @@ fn title(app: &App, of: &Card) -> String {
     }
 }
 
-fn sections(app: &App, of: &Card) -> Vec<Section> {
+fn sections(app: &App, of: &Card, theme: Theme) -> Vec<Section> {
     match of {
-        Card::Host(address) => host::sections(app, of, *address),
+        Card::Host(address) => host::sections(app, of, *address, theme),
         Card::Flow(flow) => flow::sections(app, flow),
         Card::Exporter(address, domain) => exporter(app, of, (*address, *domain)),
-        Card::Row(key) => row(app, *key),
+        Card::Row(key) => row(app, *key, theme),
     }
 }
 
@@ -88,17 +90,33 @@ fn remarks(badges: Badges, theme: Theme) -> Vec<Entry> {
     badges.iter().map(entry).collect()
 }
 
-fn row(app: &App, key: Key) -> Vec<Section> {
+fn row(app: &App, key: Key, theme: Theme) -> Vec<Section> {
     let table = app.table();
     let Some(row) = table.position(key).and_then(|at| table.row(at)) else {
         return vec![section("", vec![Entry::note("it has no traffic any more")])];
     };
     let mut sections = vec![section("Traffic", figures(app, row, app.snapshot()))];
-    let remarks = remarks(row.badges, Theme::default());
+    let remarks = remarks(row.badges, theme);
     if !remarks.is_empty() {
         sections.push(section("What is unusual", remarks));
     }
     sections
+}
+
+/// The templates of an exporter one by one.
+fn templates(app: &App, stats: &ExporterStats) -> Option<Section> {
+    let known = health::ages(app, stats)?;
+    let entry = |template: &TemplateAge| {
+        let options = if template.is_options { " of options" } else { "" };
+        let ago = units::duration(app.feed().now.since(template.received));
+        Entry::named(template.id.to_string(), format!("{} fields{options}, {ago} ago", template.fields))
+    };
+    let mut entries: Vec<Entry> = known.list.iter().map(entry).collect();
+    let more = known.count.saturating_sub(known.list.len() as u64);
+    if 0 < more {
+        entries.push(Entry::note(format!("and {} more", units::exact(more))));
+    }
+    Some(section("Its templates, and when each was last refreshed", entries))
 }
 
 fn exporter(
@@ -123,14 +141,7 @@ fn exporter(
             ),
             Entry::named("flows", format!("{} of {} records", units::exact(stats.flows), units::exact(stats.records))),
             Entry::named("first heard", format!("{} ago", ago(stats.first_seen))),
-            Entry::named(
-                "templates",
-                format!(
-                    "{} known, {} received with repetitions",
-                    stats.templates,
-                    units::exact(stats.template_records)
-                ),
-            ),
+            Entry::named("templates", health::templates(app, stats)),
             Entry::named("waiting", format!("{} sets for a template", units::exact(stats.waiting))),
             Entry::named("lost", format!("{} by its sequence numbers", units::exact(stats.lost))),
             Entry::named("clock", health::skew(stats.clock_skew_ms)),
@@ -154,6 +165,7 @@ fn exporter(
     if !wrong.is_empty() {
         sections.push(section("What is wrong", wrong));
     }
+    sections.extend(templates(app, stats));
     let host = feed.health.sockets.iter().map(|socket| Entry::text(health::queue(app, socket)));
     sections.push(section("The kernel of this host", host.collect()));
     let views = app.card_views(of);

@@ -35,7 +35,9 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
         (&columns, &layout),
         (app.offset(), moves.rows.len(), moves.keys.max(moves.rows.len())),
         marks,
-        |row, column, width| moves.rows.get(row).map_or_else(Cell::default, |of| cell(app, moves, of, column, width, theme)),
+        |row, column, width| {
+            moves.rows.get(row).map_or_else(Cell::default, |of| cell(app, moves, of, column, width, theme))
+        },
         |column, _, beyond| match column {
             named::NAME => Cell::new(format!("{} {} more", theme.ellipsis(), units::exact(beyond as u64))),
             _ => Cell::default(),
@@ -67,7 +69,9 @@ fn title(app: &App) -> String {
 
 fn nothing(app: &App, moves: Option<&Moves>) -> String {
     match moves {
-        None if app.feed().storage.is_none() => "nothing is stored, so that there is nothing to compare with".to_owned(),
+        None if app.feed().storage.is_none() => {
+            "nothing is stored, so that there is nothing to compare with".to_owned()
+        }
         None => "reading both spans".to_owned(),
         Some(Moves { failed: Some(why), .. }) => format!("it cannot be read: {}", app.labels().text(why)),
         Some(_) => "nothing moved".to_owned(),
@@ -163,4 +167,3 @@ fn share(row: &Move, moves: &Moves) -> String {
         _ => "-".to_owned(),
     }
 }
-

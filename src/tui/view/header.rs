@@ -22,14 +22,16 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     }
     let now = lately(app.snapshot());
     let [down, up] = theme.arrows();
+    // What stands for an arrow in ASCII would look like a part of the number.
+    let gap = if theme.ascii && 60 <= area.width { " " } else { "" };
     let rate = |tally| format!("{:>9}", app.units().rate(tally, now.seconds));
     let mut right = if now.down == Tally::default() && now.up == Tally::default() {
         // Nothing enters or leaves: both ends are inside, or neither is.
         vec![Part::new(rate(now.sum), theme.strong(), 0)]
     } else {
         vec![
-            Part::new(format!("{down}{}", rate(now.down)), theme.traffic().patch(theme.strong()), 0),
-            Part::new(format!("{up}{}", rate(now.up)), theme.outbound().patch(theme.strong()), 1),
+            Part::new(format!("{down}{gap}{}", rate(now.down)), theme.traffic().patch(theme.strong()), 0),
+            Part::new(format!("{up}{gap}{}", rate(now.up)), theme.outbound().patch(theme.strong()), 1),
         ]
     };
     right.push(Part::new(

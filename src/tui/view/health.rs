@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::collector::stats::ExporterStats;
+use crate::collector::stats::{ExporterStats, TemplateAges};
 use crate::flow::{ObservationDomainId, Sampling, SamplingSource, Version};
 use crate::tui::app::App;
 use crate::tui::app::columns::exporter;
@@ -25,6 +25,38 @@ pub(super) fn stats(app: &App, address: IpAddr, domain: ObservationDomainId) -> 
 
 pub(super) fn lag(app: &App, address: IpAddr, domain: ObservationDomainId) -> Option<i64> {
     app.feed().lags.iter().find(|(of, _)| *of == (address, domain)).map(|(_, seconds)| *seconds)
+}
+
+/// The templates of an exporter and domain, in a line: how many, which, and how old they are.
+pub(super) fn templates(app: &App, stats: &ExporterStats) -> String {
+    let Some(known) = ages(app, stats) else {
+        return match (stats.templates, stats.template_records) {
+            (0, 0) => "none came".to_owned(),
+            (known, records) => format!("{}, {} received", units::exact(known), units::exact(records)),
+        };
+    };
+    let ids = match known.ids {
+        (only, last) if only == last => only.to_string(),
+        (first, last) => format!("{first}-{last}"),
+    };
+    let oldest = units::duration(app.feed().now.since(known.oldest));
+    let mut text = format!("{} ({ids}), oldest {oldest}", units::exact(known.count));
+    // Each of them came so often.
+    let rounds = stats.template_records.checked_div(known.count).unwrap_or(0);
+    if 1 < rounds {
+        text.push_str(&format!(", refreshed every ~{} datagrams", units::exact(stats.datagrams / rounds)));
+    }
+    text
+}
+
+pub(super) const fn has_templates(version: Version) -> bool {
+    matches!(version, Version::V9 | Version::Ipfix)
+}
+
+/// When each of them came.
+pub(super) fn ages<'a>(app: &'a App, stats: &ExporterStats) -> Option<&'a TemplateAges> {
+    let of = (stats.address, stats.domain, stats.version);
+    app.feed().health.templates.iter().find(|known| (known.address, known.domain, known.version) == of)
 }
 
 /// Lines of the pane below, of so many.
@@ -156,6 +188,9 @@ fn findings(buf: &mut Buffer, area: Rect, app: &App, chosen: Option<Key>, theme:
             ));
         } else {
             lines.push((name, theme.strong()));
+        }
+        if has_templates(stats.version) {
+            lines.push((format!("  templates {}", templates(app, stats)), theme.plain()));
         }
         found.iter().for_each(|finding| say(&mut lines, finding, width, theme));
     }

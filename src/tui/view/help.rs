@@ -33,7 +33,7 @@ const WORDS: &[(&str, &str)] = &[
 const NAME: usize = 16;
 
 pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
-    let lines = lines(area, app);
+    let lines = lines(area, app, theme);
     let room = usize::from(area.height.saturating_sub(1));
     let first = app.top_offset().min(lines.len().saturating_sub(room));
     let last = lines.len().min(first + room);
@@ -60,7 +60,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
 
 /// How many lines do not fit.
 pub(super) fn hidden(area: Rect, app: &App) -> usize {
-    lines(area, app).len().saturating_sub(usize::from(area.height.saturating_sub(1)))
+    lines(area, app, Theme::default()).len().saturating_sub(usize::from(area.height.saturating_sub(1)))
 }
 
 enum Line {
@@ -71,7 +71,7 @@ enum Line {
 }
 
 /// The whole help for a screen this wide, or what of it has the word that is searched for.
-fn lines(area: Rect, app: &App) -> Vec<Line> {
+fn lines(area: Rect, app: &App, theme: Theme) -> Vec<Line> {
     let mut lines = Vec::new();
     let search = app.help_search().0.text().trim().to_lowercase();
     let has = |texts: [&str; 3]| search.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&search));
@@ -96,7 +96,7 @@ fn lines(area: Rect, app: &App) -> Vec<Line> {
         lines.push(Line::Heading("Badges of rows; their words are conditions at the end of a filter"));
     }
     for badge in badges {
-        let mark = ranking::badge_mark(badge, 0, Theme::default());
+        let mark = ranking::badge_mark(badge, 0, theme);
         entry(&mut lines, &format!("{mark}  {}", badge.word()), badge.meaning(), area);
     }
     lines

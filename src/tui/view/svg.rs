@@ -51,7 +51,8 @@ fn line(svg: &mut String, buf: &Buffer, y: u16) {
 fn run(svg: &mut String, (x, cells, y): (usize, usize, usize), look: Look, letters: &str) {
     let (left, top, width) = (x * CELL.0, y * CELL.1, cells * CELL.0);
     if let Some(paper) = look.paper {
-        let _ = writeln!(svg, "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{}\" fill=\"{paper}\"/>", CELL.1);
+        let _ =
+            writeln!(svg, "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{}\" fill=\"{paper}\"/>", CELL.1);
     }
     if letters.trim().is_empty() {
         return;
@@ -75,7 +76,8 @@ struct Look {
 
 impl Look {
     fn of(cell: &Cell) -> Self {
-        let ink = Ink::of(cell.fg).unwrap_or(Ink::named(if cell.modifier.contains(Modifier::DIM) { DIM } else { INK }));
+        let ink = Ink::of(cell.fg)
+            .unwrap_or_else(|| Ink::named(if cell.modifier.contains(Modifier::DIM) { DIM } else { INK }));
         let paper = Ink::of(cell.bg);
         let is_bold = cell.modifier.contains(Modifier::BOLD);
         if cell.modifier.contains(Modifier::REVERSED) {

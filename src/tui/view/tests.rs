@@ -104,14 +104,19 @@ fn styles_of_the_overview() {
     }
 }
 
+/// Each view and card in a thread of its own, since there are many sizes.
 #[test]
 fn every_view_and_card_at_every_size() {
-    for (_, keys) in VIEWS {
-        let (mut app, _) = driven(keys, (80, 24), COLOR);
-        for (width, height) in sizes().step_by(5) {
-            draw(&mut app, width, height, COLOR);
+    std::thread::scope(|scope| {
+        for (_, keys) in VIEWS {
+            scope.spawn(|| {
+                let (mut app, _) = driven(keys, (80, 24), COLOR);
+                small()
+                    .chain(large().step_by(7))
+                    .for_each(|(width, height)| drop(draw(&mut app, width, height, COLOR)));
+            });
         }
-    }
+    });
 }
 
 /// How much, since when and who are on every screen that has any room.
@@ -224,13 +229,17 @@ fn a_healthy_screen_is_never_red() {
     assert!(colors(&draw(&mut app, 120, 40, COLOR)).all(|color| color != Color::Red));
 }
 
-/// Every small size, and of the large ones each width and each height with some of the others.
-fn sizes() -> impl Iterator<Item = (u16, u16)> {
-    let small = (1..=44).flat_map(|width| (1..=14).map(move |height| (width, height)));
-    let widths = (45..=300).flat_map(|width| [1, 2, 5, 7, 16, 24, 31, 100].map(|height| (width, height)));
+/// Every size up to 60 by 30, without a gap.
+fn small() -> impl Iterator<Item = (u16, u16)> {
+    (1..=60).flat_map(|width| (1..=30).map(move |height| (width, height)))
+}
+
+/// Of the larger ones up to 300 by 100, each width and each height with some of the others.
+fn large() -> impl Iterator<Item = (u16, u16)> {
+    let widths = (61..=300).flat_map(|width| [1, 2, 5, 7, 16, 24, 31, 100].map(|height| (width, height)));
     let heights =
-        (1..=100).flat_map(|height| [20, 45, 59, 60, 80, 99, 100, 120, 200, 300].map(|width| (width, height)));
-    small.chain(widths).chain(heights)
+        (31..=100).flat_map(|height| [20, 45, 59, 60, 80, 99, 100, 120, 200, 300].map(|width| (width, height)));
+    widths.chain(heights)
 }
 
 #[test]
@@ -253,11 +262,13 @@ fn no_size_is_too_small_or_too_large() {
         app(canned::silent(), &typed("/")),
         app(Feed::default(), &[]),
     ];
-    for app in &mut apps {
-        for (width, height) in sizes() {
-            draw(app, width, height, COLOR);
+    std::thread::scope(|scope| {
+        for app in &mut apps {
+            scope.spawn(|| {
+                small().chain(large().step_by(7)).for_each(|(width, height)| drop(draw(app, width, height, COLOR)));
+            });
         }
-    }
+    });
 }
 
 #[test]
@@ -420,6 +431,21 @@ fn ascii_is_ascii() {
                 let picture = picture(feed.clone(), keys, size, theme);
                 assert!(picture.is_ascii(), "{picture}");
             }
+        }
+    }
+}
+
+/// Nothing that has a letter of its own there stands as a letter for what is unknown.
+#[test]
+fn every_view_and_card_is_whole_in_ascii() {
+    let theme = Theme { ascii: true, ..COLOR };
+    for (name, keys) in
+        VIEWS.into_iter().chain([("help", "?"), ("help_end", "?G"), ("filter", "/src "), ("copy", "2jy")])
+    {
+        for size in [(40, 10), (80, 24), (120, 40)] {
+            let picture = text(&driven(keys, size, theme).1);
+            let unknown = picture.replace("? help", "").replace("?  ", "").contains('?');
+            assert!(picture.is_ascii() && !unknown, "{name}: {picture}");
         }
     }
 }

@@ -23,7 +23,15 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     match app.feed().strip.as_deref() {
         Some(strip) if strip.from == day.from && strip.failed.is_none() => bars(buf, area, columns, strip, theme),
         Some(Strip { failed: Some(why), .. }) => {
-            text::put(buf, area, 0, 0, &format!("the day cannot be read: {}", app.labels().text(why)), theme.notice(), theme);
+            text::put(
+                buf,
+                area,
+                0,
+                0,
+                &format!("the day cannot be read: {}", app.labels().text(why)),
+                theme.notice(),
+                theme,
+            );
         }
         _ => text::put(buf, area, 0, 0, "reading the day", theme.dim(), theme),
     }
@@ -129,7 +137,9 @@ fn axis(buf: &mut Buffer, area: Rect, columns: Columns, app: &App, theme: Theme)
     }
     let zone = app.zone();
     let hours = (columns.width / APART).clamp(1, 24);
-    let every = [1_i64, 2, 3, 4, 6, 12, 24].into_iter().find(|hours_apart| 24 / hours_apart <= i64::try_from(hours).unwrap_or(1));
+    let every = [1_i64, 2, 3, 4, 6, 12, 24]
+        .into_iter()
+        .find(|hours_apart| 24 / hours_apart <= i64::try_from(hours).unwrap_or(1));
     let apart = every.unwrap_or(24) * 3_600_000;
     let mut at = when::hour_after(columns.day.from, apart, &zone);
     while at < columns.day.to {

@@ -73,10 +73,13 @@ fn a_person_finds_what_filled_the_line_last_night_and_compares_it_with_the_eveni
     // Ten minutes earlier it was quiet.
     session.press_for("+", "5 min until");
     session.press("[[");
-    session.wait_until(|screen| {
-        let text = screen.contents();
-        text.contains("10.0.0.3") && !text.contains("10.0.0.66") && !text.contains("reading")
-    }, "the time before");
+    session.wait_until(
+        |screen| {
+            let text = screen.contents();
+            text.contains("10.0.0.3") && !text.contains("10.0.0.66") && !text.contains("reading")
+        },
+        "the time before",
+    );
     session.press("]]");
     session.wait_for("10.0.0.66");
     session.press_for("-", "1 min until");

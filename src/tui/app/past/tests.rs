@@ -136,7 +136,7 @@ fn a_named_question_is_a_view_with_an_order_and_a_filter() {
         typed(&mut app, "i");
         (0..at).for_each(|_| drop(press(&mut app, Key::Down)));
         typed(&mut app, "\n");
-        assert_eq!(app.notice().unwrap().split(';').next(), Some(app.presets()[at].help));
+        assert_eq!(app.notice().unwrap().split(';').next(), Some(&*app.presets()[at].help));
     }
     assert_eq!(app.filter().text(), "new", "the last one is of what is new");
 }

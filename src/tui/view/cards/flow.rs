@@ -7,6 +7,7 @@ use crate::names;
 use crate::tui::app::App;
 use crate::tui::units;
 use crate::tui::view::card::{Entry, Section};
+use crate::tui::view::cards::record;
 use crate::tui::view::flows;
 
 pub(super) fn sections(app: &App, flow: &FlowRecord) -> Vec<Section> {
@@ -17,7 +18,16 @@ pub(super) fn sections(app: &App, flow: &FlowRecord) -> Vec<Section> {
         section("When", when(app, flow)),
         section("Seen by", seen_by(app, flow)),
         section("As sent, where it is not nothing", raw(app, flow)),
+        record::section(app, flow),
     ]
+}
+
+/// A rule, and the elements of the record that it went by.
+fn rule(app: &App, flow: &FlowRecord, rule: &str, elements: &[u16]) -> String {
+    match record::elements(app, flow, elements) {
+        Some(names) => format!("{rule}: {names}"),
+        None => rule.to_owned(),
+    }
 }
 
 fn who(app: &App, flow: &FlowRecord) -> Vec<Entry> {
@@ -57,6 +67,9 @@ fn who(app: &App, flow: &FlowRecord) -> Vec<Entry> {
     entries
 }
 
+/// Elements by which a record says how it was sampled.
+const SAMPLING: [u16; 6] = [34, 50, 305, 306, 396, 397];
+
 fn amount(app: &App, flow: &FlowRecord) -> Vec<Entry> {
     let counts = flow.counts;
     let mut entries = vec![
@@ -75,6 +88,8 @@ fn amount(app: &App, flow: &FlowRecord) -> Vec<Entry> {
         SamplingSource::Operator => "the operator says so",
     };
     let rate = flow.sampling.rate.max(1);
+    let elements: &[u16] = if flow.sampling.source == SamplingSource::Record { &SAMPLING } else { &[] };
+    let source = rule(app, flow, source, elements);
     entries.push(Entry::named("sampling", format!("1 of {rate} {kind}: {source}")));
     if 1 < rate {
         let estimate = flows::counted(app, flow, counts.bytes);
@@ -86,17 +101,19 @@ fn amount(app: &App, flow: &FlowRecord) -> Vec<Entry> {
 fn when(app: &App, flow: &FlowRecord) -> Vec<Entry> {
     let offset = app.feed().utc_offset_s;
     let at = |at: Timestamp| format!("{}.{:03}", units::clock(at, offset), at.0.rem_euclid(1000));
-    let rule = match flow.time_source {
-        TimeSource::Absolute => "times in the record (elements 150 to 157)",
-        TimeSource::Delta => "microseconds before the export (elements 158, 159)",
-        TimeSource::Uptime => "milliseconds since the exporter's boot (elements 21, 22)",
-        TimeSource::Event => "the moment of an event (elements 258, 322 to 325)",
-        TimeSource::Export => "the time of the export, for lack of anything better",
+    let (how, elements): (_, &[u16]) = match flow.time_source {
+        TimeSource::Absolute => {
+            ("times in the record (elements 150 to 157)", &[150, 151, 152, 153, 154, 155, 156, 157])
+        }
+        TimeSource::Delta => ("microseconds before the export (elements 158, 159)", &[158, 159]),
+        TimeSource::Uptime => ("milliseconds since the exporter's boot (elements 21, 22)", &[21, 22]),
+        TimeSource::Event => ("the moment of an event (elements 258, 322 to 325)", &[258, 322, 323, 324, 325]),
+        TimeSource::Export => ("the time of the export, for lack of anything better", &[]),
     };
     vec![
         Entry::named("first", at(flow.first)),
         Entry::named("last", format!("{}, after {}", at(flow.last), flows::lasted(flow))),
-        Entry::named("rule", rule),
+        Entry::named("rule", rule(app, flow, how, elements)),
         Entry::named(
             "received",
             format!("{}, {} after its end", at(flow.received), units::duration(flow.received.since(flow.last))),

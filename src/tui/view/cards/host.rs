@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
-use crate::tui::app::{App, Card};
+use crate::flow::Timestamp;
+use crate::store::acquaintance::{Acquaintance, DAYS};
+use crate::tui::app::{App, Card, Told};
 use crate::tui::units::{self, Figure};
 use crate::tui::view::card::{Entry, Section};
 use crate::tui::view::theme::Theme;
+use crate::when;
 use crate::window::{Badge, Key, Row, Snapshot};
 
-pub(super) fn sections(app: &App, of: &Card, address: IpAddr) -> Vec<Section> {
+pub(super) fn sections(app: &App, of: &Card, address: IpAddr, theme: Theme) -> Vec<Section> {
     let section = super::section;
     let views = app.card_views(of);
     let answer = |at: usize| views.get(at).and_then(|view| app.feed().answer(view)).map(|snapshot| &**snapshot);
@@ -23,7 +26,8 @@ pub(super) fn sections(app: &App, of: &Card, address: IpAddr) -> Vec<Section> {
         Some(row) => sections.push(section("Traffic", traffic(app, row, hosts))),
         None => sections.push(section("Traffic", vec![Entry::note("none in the last hour")])),
     }
-    let unusual = unusual(own, conversations, peers(hosts));
+    sections.push(section("Before", before(app, address)));
+    let unusual = unusual(own, conversations, peers(hosts), theme);
     sections.push(section("What is unusual", unusual));
     let share = |row: &Row| {
         let name = app.labels().key(row.key, &app.feed().health);
@@ -121,9 +125,54 @@ fn traffic(app: &App, row: &Row, snapshot: &Snapshot) -> Vec<Entry> {
     entries
 }
 
+/// What is stored of it, and how that compares.
+fn before(app: &App, address: IpAddr) -> Vec<Entry> {
+    let known = match &app.feed().told {
+        Some(Told::Stored(of, known)) if *of == address => known,
+        _ => return vec![Entry::note("one moment")],
+    };
+    let Some(known) = known else { return vec![Entry::note("nothing is stored")] };
+    let (now, offset) = (app.feed().now, app.feed().utc_offset_s);
+    let at = |at: Timestamp| {
+        format!("{} {}, {} ago", when::date(at, offset), units::clock(at, offset), units::duration(now.since(at)))
+    };
+    let Some(begins) = known.begins else {
+        return vec![Entry::note("no sums by minute and hour are written yet; the first come within minutes")];
+    };
+    let mut entries = match (known.first, known.last) {
+        (Some(first), Some(last)) => {
+            vec![Entry::named("first seen", at(first)), Entry::named("last stored", at(last.min(now)))]
+        }
+        _ => vec![Entry::text("it has no sums of its own in what is stored")],
+    };
+    entries.push(Entry::named("stored since", at(begins)));
+    entries.push(Entry::named("against usual", against_usual(app, known)));
+    entries
+}
+
+/// An hour beside the same one of the days before; all reports of it, as they are stored.
+fn against_usual(app: &App, known: &Acquaintance) -> String {
+    let Some([sent, received]) = known.usual() else { return "no whole day is stored yet".to_owned() };
+    let [up, down] = known.hour.map(|way| way.bytes);
+    let (now, usual) = (up.saturating_add(down), sent.saturating_add(received));
+    let times = match now.saturating_mul(10).checked_div(usual) {
+        Some(tenths) => format!("{}.{} times as much", tenths / 10, tenths % 10),
+        None => "usually nothing".to_owned(),
+    };
+    format!(
+        "{} down, {} up in the hour to {}; {} and {} at this time of {} of the last {DAYS} days: {times}",
+        Figure::bytes(down),
+        Figure::bytes(up),
+        units::clock(known.until, app.feed().utc_offset_s),
+        Figure::bytes(received),
+        Figure::bytes(sent),
+        known.known_days(),
+    )
+}
+
 /// Each badge with its numbers.
-fn unusual(own: Option<&Row>, conversations: &Snapshot, peers: u64) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = own.map(|row| super::remarks(row.badges, Theme::default())).unwrap_or_default();
+fn unusual(own: Option<&Row>, conversations: &Snapshot, peers: u64, theme: Theme) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = own.map(|row| super::remarks(row.badges, theme)).unwrap_or_default();
     if own.is_some_and(|row| row.badges.has(Badge::FanOut)) {
         entries.push(Entry::text(format!("it reached {peers} others within the time of the rates")));
     }
