@@ -74,27 +74,51 @@ struct Open {
     lanes: u64,
 }
 
-pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale: &Scale, chosen: &[u32]) -> Vec<Row> {
-    let places = Places::new(selection, chosen);
-    let points = window.slices.all().iter().filter(|slice| times.shows(slice)).count();
-    let key = |row: u32| selection.keys().get(row as usize).copied();
-    let mut drafts: Vec<Draft> =
-        chosen.iter().map(|row| Draft::new(key(*row).unwrap_or(Key::Protocol(0)), points)).collect();
-    let mut open = vec![Open::default(); drafts.len()];
-    let mut parts = Vec::new();
-    // Of other rows lanes say nothing, and there may be a million of them.
-    let tells = window.lanes.is_sampled() || drafts.iter().any(|draft| draft.is_conversation());
-    let lanes = selection.targets().iter().zip(0..).zip(window.lanes.all());
-    for ((target, id), lane) in lanes {
-        for (row, is_down) in places.of(*target) {
-            if let Some(draft) = drafts.get_mut(row).filter(|_| tells) {
-                draft.describe(lane, is_down, window);
-            }
-            if parts.len() <= PARTS {
-                parts.push(Part { lane: LaneId(id), row, is_down });
+/// All rows of a selection at once, each in the place of its number: for few of them, which the first pass can work out on
+/// its way.
+pub(super) struct Drafts {
+    all: Vec<Draft>,
+    open: Vec<Open>,
+    point: usize,
+}
+
+impl Drafts {
+    pub(super) fn new(window: &Window, selection: &Selection, times: &Times) -> Self {
+        let chosen: Vec<u32> = (0..).take(selection.keys().len()).collect();
+        let (all, _) = described(window, selection, times, &chosen);
+        Self { open: vec![Open::default(); all.len()], all, point: 0 }
+    }
+
+    /// Books a line of the slice that is being read.
+    pub(super) fn book(&mut self, target: Target, tally: Tally) {
+        for (row, is_down) in [(target.down(), true), (target.up(), false)] {
+            if let Some(open) = self.open.get_mut(row as usize) {
+                open.book(is_down, tally);
             }
         }
     }
+
+    /// Every line of a slice was booked.
+    pub(super) fn close(&mut self, slice: &Slice, times: &Times) {
+        let part = SlicePart::new(slice, times, self.point);
+        self.point = self.point.saturating_add(usize::from(part.point.is_some()));
+        for (draft, open) in self.all.iter_mut().zip(&mut self.open) {
+            draft.close(&part, std::mem::take(open));
+        }
+    }
+
+    /// Those that are shown, in this order.
+    pub(super) fn rows(self, times: &Times, chosen: &[u32]) -> Vec<Row> {
+        let mut all: Vec<Option<Draft>> = self.all.into_iter().map(Some).collect();
+        let row = |row: &u32| Some(all.get_mut(*row as usize)?.take()?.finish(times));
+        chosen.iter().filter_map(row).collect()
+    }
+}
+
+pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale: &Scale, chosen: &[u32]) -> Vec<Row> {
+    let (mut drafts, parts) = described(window, selection, times, chosen);
+    let places = Places::new(selection, chosen);
+    let mut open = vec![Open::default(); drafts.len()];
     let mut point = 0_usize;
     for slice in window.slices.all() {
         let mut book = |row: usize, is_down, line: &Line| {
@@ -117,6 +141,33 @@ pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale:
         }
     }
     drafts.into_iter().map(|draft| draft.finish(times)).collect()
+}
+
+/// A draft of each row that is shown, with what its lanes say beyond their counts; and these lanes, or so many of them that
+/// all are to be looked at.
+fn described(window: &Window, selection: &Selection, times: &Times, chosen: &[u32]) -> (Vec<Draft>, Vec<Part>) {
+    let places = Places::new(selection, chosen);
+    let points = window.slices.all().iter().filter(|slice| times.shows(slice)).count();
+    let key = |row: u32| selection.keys().get(row as usize).copied();
+    let mut drafts: Vec<Draft> =
+        chosen.iter().map(|row| Draft::new(key(*row).unwrap_or(Key::Protocol(0)), points)).collect();
+    let mut parts = Vec::new();
+    // Of other rows lanes say nothing, and there may be a million of them.
+    let tells = window.lanes.is_sampled() || drafts.iter().any(|draft| draft.is_conversation());
+    for ((target, id), lane) in selection.targets().iter().zip(0..).zip(window.lanes.all()) {
+        if !tells && PARTS < parts.len() {
+            break;
+        }
+        for (row, is_down) in places.of(*target) {
+            if let Some(draft) = drafts.get_mut(row).filter(|_| tells) {
+                draft.describe(lane, is_down, window);
+            }
+            if parts.len() <= PARTS {
+                parts.push(Part { lane: LaneId(id), row, is_down });
+            }
+        }
+    }
+    (drafts, parts)
 }
 
 /// Where each row stands among those that are shown.
