@@ -31,11 +31,12 @@ use crate::run::confine::confine;
 use crate::run::keep::Aside;
 use crate::run::live::{self, Live};
 use crate::run::outlet::{Batch, Outlet};
-use crate::run::storage::{self, Inlet, Storage};
+use crate::run::storage::{Inlet, Storage};
+use crate::run::stored::Viewed;
 use crate::run::vital::{Beat, Vital};
 use crate::run::{intake, keep, now, replay, stored};
 use crate::store::templates::Stored;
-use crate::store::writer::WriterStats;
+use crate::store::writer::{Writer, WriterStats};
 use crate::tui::app::{Feed, Source as Shown, Wish};
 use crate::window::{Atlas, Dimension, Snapshot, Span, Until, View};
 
@@ -43,6 +44,10 @@ use crate::window::{Atlas, Dimension, Snapshot, Span, Until, View};
 #[derive(Debug)]
 pub(super) enum Message {
     Flows(Batch),
+    /// Flows that were stored long before, for the figures alone.
+    Past(Batch),
+    /// No flow that was sent before counts any more.
+    Anew,
     Health(Arc<Health>),
     /// The source's clock: real time, or the time of a capture.
     Now(Timestamp),
@@ -50,6 +55,8 @@ pub(super) enum Message {
     Wish(Arc<Wish>),
     /// What the screen says about the source has changed: a capture is over.
     Shown(Shown),
+    /// What a viewer knows of the collector that it looks at.
+    Viewed(Box<Viewed>),
 }
 
 /// The sending ends, owned by the source.
@@ -112,15 +119,10 @@ impl Pipeline {
     /// Opens everything that can fail, then starts the threads.
     pub(super) fn start(
         config: &Config,
-        database: Option<PathBuf>,
+        (database, writer): (Option<PathBuf>, Option<Writer>),
         atlas: Atlas,
         stop: Arc<AtomicBool>,
     ) -> Result<Self> {
-        let reads_database = matches!(config.source, Source::Stored);
-        let writer = match &database {
-            Some(path) if !reads_database => Some(storage::open(path, config.retention)?),
-            _ => None,
-        };
         let templates = writer.as_ref().map(keep::stored).unwrap_or_default();
         let patient = matches!(config.source, Source::Replay { .. });
         let waits = patient.then(|| Arc::clone(&stop));
@@ -236,7 +238,7 @@ impl Pipeline {
 enum SourceThread {
     Live(Box<intake::Sockets>),
     Replay(replay::Replay),
-    Stored(stored::Stored),
+    Stored(Box<stored::Stored>),
 }
 
 impl SourceThread {
@@ -257,9 +259,8 @@ impl SourceThread {
                 Ok(Self::Replay(replay::Replay::open(files.clone(), *speed, progress, stop)?))
             }
             Source::Stored => {
-                let path =
-                    database.context("there is nothing to show: `NETFLOW_ENABLED` is false and `--no-db` is set")?;
-                Ok(Self::Stored(stored::Stored::open(path, stop)?))
+                let path = database.context("there is nothing to show: nothing is received, and `--no-db` is set")?;
+                Ok(Self::Stored(Box::new(stored::Stored::open(path, &config.output, stop)?)))
             }
         }
     }
