@@ -24,3 +24,4 @@ mod schema;
 mod service;
 mod support;
 mod tidy;
+mod viewer;
