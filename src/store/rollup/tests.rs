@@ -286,8 +286,8 @@ fn old_buckets_go_and_no_others() {
         }
     }
     assert_eq!((count(0), count(1)), (2, 4));
-    // Three conversations, four hosts, one row of each other dimension.
-    assert_eq!(gone, (3 + 4 + 4) * 4);
+    // Three conversations, by exporter as well, four hosts, one row of each other dimension.
+    assert_eq!(gone, (3 + 3 + 4 + 4) * 4);
 }
 
 fn host() -> impl Strategy<Value = IpAddr> {
