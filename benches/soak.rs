@@ -73,7 +73,7 @@ fn view(path: &Path) -> Box<dyn portable_pty::Child + Send + Sync> {
     let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).expect("a terminal");
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_flowglass"));
-    command.args(["--enabled", "false", "--db"]);
+    command.args(["--view", "--db"]);
     command.arg(path);
     let viewer = pair.slave.spawn_command(command).expect("the program");
     let mut screen = pair.master.try_clone_reader().expect("its screen");

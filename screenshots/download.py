@@ -53,4 +53,5 @@ def main():
         out.write(struct.pack("<IIII", now, 0, len(octets), len(octets)) + octets)
 
 
-main()
+if __name__ == "__main__":
+    main()

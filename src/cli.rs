@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::builder::TypedValueParser as _;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -36,6 +36,7 @@ use crate::tui::view::{Depth, Scheme, Theme};
         flowglass --no-ui                  collect headless, one log line per flush on stderr\n  \
         flowglass --no-ui --json | jq .    every flow as one line of JSON\n  \
         flowglass --once 30                the top of the next 30 seconds as a plain table\n  \
+        flowglass --view                   look at what is stored, while a service collects it too\n  \
         flowglass demo                     look at it without a router\n  \
         flowglass replay capture.pcap      show what a capture holds\n  \
         flowglass doctor                   why is it empty, and what is being lost?\n  \
@@ -214,13 +215,18 @@ pub struct Override {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Showing")]
 pub struct ShowArgs {
+    /// Collect nothing: look at what is stored, as it comes where a collector runs. Without it, so does a screen whose
+    /// database another collector has
+    #[arg(long, conflicts_with = "no_db")]
+    pub view: bool,
     /// No screen: collect until a signal comes, and log one line per flush on stderr
     #[arg(long, global = true)]
     pub no_ui: bool,
     /// Write each flow as one line of JSON to stdout; implies --no-ui
     #[arg(long, global = true)]
     pub json: bool,
-    /// Collect for so many seconds, print one table and end
+    /// Collect, or look on, for so many seconds, print one table and end; where no collector runs, print the table of the
+    /// last so many seconds at once
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600), conflicts_with = "json")]
     pub once: Option<u64>,
     /// Rows of a table [default: 20; of flows all]
@@ -330,7 +336,7 @@ impl Cli {
                 Source::Demo(Listen { addresses: vec![loopback], allowed: Vec::new(), buffer })
             }
             Some(Command::Replay(args)) => Source::Replay { files: args.files.clone(), speed: args.speed.factor() },
-            _ if self.collect.enabled => Source::Live(listen),
+            _ if self.collect.enabled && !self.show.view => Source::Live(listen),
             // Questions about what is stored receive nothing; `run` answers them without any of this.
             _ => Source::Stored,
         };
@@ -350,6 +356,7 @@ impl Cli {
                 Retention { age: self.collect.retention, size: self.collect.max_size }
             }
         };
+        self.show.check()?;
         let is_question = !matches!(self.command, None | Some(Command::Demo | Command::Replay(_)));
         let is_demo = matches!(source, Source::Demo(_));
         let names = self.show.names(is_demo, self.sections.names.clone());
@@ -413,6 +420,16 @@ impl Color {
 }
 
 impl ShowArgs {
+    fn check(&self) -> Result<()> {
+        let shows = !self.no_ui || self.json || self.once.is_some();
+        if self.view && !shows {
+            bail!(
+                "`--view` without a screen shows nothing\nhint: `--once 60` prints a table, `--json` one line per flow"
+            );
+        }
+        Ok(())
+    }
+
     /// A demonstration looks the same each time.
     fn screen(&self, is_demo: bool, sections: Sections) -> tui::Settings {
         let ascii = self.ascii || !config::locale_is_unicode();

@@ -4,9 +4,9 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{IsTerminal, stdout};
+use std::io::{self, IsTerminal, stdout};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -137,15 +137,23 @@ fn is_unicode(locale: &str) -> bool {
     }
 }
 
+/// Where the service keeps its database.
+const SERVICE: &str = "/var/lib/flowglass/flows.db";
+
+/// The database of a service that this user may not look at.
+pub fn hidden_database() -> Option<&'static Path> {
+    let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    File::open(SERVICE).is_err_and(|error| is_denied(&error)).then_some(Path::new(SERVICE))
+}
+
 /// Where the database is when nobody says: the service's if it is there and can be read, else the user's own.
 pub fn default_database() -> Result<PathBuf> {
     // A service has no home, but systemd gives it a folder (systemd.exec(5)).
     if let Some(folder) = env::var_os("STATE_DIRECTORY").map(PathBuf::from).filter(|folder| folder.is_absolute()) {
         return Ok(folder.join("flows.db"));
     }
-    let service = PathBuf::from("/var/lib/flowglass/flows.db");
-    if File::open(&service).is_ok() {
-        return Ok(service);
+    if File::open(SERVICE).is_ok() {
+        return Ok(SERVICE.into());
     }
     match state_folder() {
         Some(folder) => Ok(folder.join("flows.db")),

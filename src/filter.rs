@@ -157,6 +157,11 @@ impl Filter {
         matches!(self.0, Expr::All)
     }
 
+    /// What is left to ask where some tests are decided already; `None` when nothing can match any more.
+    pub fn given(&self, decided: &dyn Fn(&Test) -> Option<bool>) -> Option<Self> {
+        self.0.given(decided).map(Self)
+    }
+
     /// Allocates nothing. Counts above 2⁶³ − 1 read as that, as in the database.
     pub fn matches(&self, flow: &FlowRecord) -> bool {
         self.0.matches(flow)
@@ -184,6 +189,35 @@ impl Expr {
             part => vec![part],
         });
         one_or(flat.collect(), Self::Or)
+    }
+
+    /// `None` for what is decided against.
+    fn given(&self, decided: &dyn Fn(&Test) -> Option<bool>) -> Option<Self> {
+        let is_open = |part: &Self| !matches!(part, Self::All);
+        match self {
+            Self::All => Some(Self::All),
+            Self::Not(inner) => match inner.given(decided) {
+                None => Some(Self::All),
+                Some(inner) => is_open(&inner).then(|| inner.negated()),
+            },
+            Self::And(parts) => {
+                let left: Option<Vec<Self>> = parts.iter().map(|part| part.given(decided)).collect();
+                let left: Vec<Self> = left?.into_iter().filter(is_open).collect();
+                Some(if left.is_empty() { Self::All } else { Self::and(left) })
+            }
+            Self::Or(parts) => {
+                let left: Vec<Self> = parts.iter().filter_map(|part| part.given(decided)).collect();
+                if !left.iter().all(is_open) {
+                    return Some(Self::All);
+                }
+                (!left.is_empty()).then(|| Self::or(left))
+            }
+            Self::Test(test) => match decided(test) {
+                Some(true) => Some(Self::All),
+                Some(false) => None,
+                None => Some(self.clone()),
+            },
+        }
     }
 
     fn negated(self) -> Self {

@@ -94,7 +94,7 @@ fn told(done: Result<ExitCode>) -> ExitCode {
 }
 
 /// Starts the parts, waits for the end, and stops them in order.
-fn run(config: Config, values: &Values) -> Result<()> {
+fn run(mut config: Config, values: &Values) -> Result<()> {
     let log = if config.has_screen() { Log::NONE } else { Log::to_stderr(config.log) };
     let stop = Arc::new(AtomicBool::new(false));
     // Held to the end: the folder goes when it is dropped.
@@ -102,9 +102,13 @@ fn run(config: Config, values: &Values) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are taken over before anything is opened, so that none of them costs a flow.
     let signals = runtime.block_on(async { Signals::new() })?;
-    let metrics = config.metrics.map(http::Server::bind).transpose()?;
+    let writer = database.as_deref().map_or(Ok(None), |path| storage::claim(&mut config, path))?;
+    // A viewer binds nothing: the address in the settings is the collector's.
+    let metrics = config.metrics.filter(|_| !matches!(config.source, Source::Stored));
+    let metrics = metrics.map(http::Server::bind).transpose()?;
     let names = names(&config)?;
-    let mut pipeline = Pipeline::start(&config, database, atlas(names.as_ref(), &config.local), Arc::clone(&stop))?;
+    let atlas = atlas(names.as_ref(), &config.local);
+    let mut pipeline = Pipeline::start(&config, (database, writer), atlas, Arc::clone(&stop))?;
     if let Some(metrics) = metrics {
         runtime.spawn(metrics.serve(pipeline.vital()));
     }

@@ -17,7 +17,7 @@
 //! # Locking
 //!
 //! The writer holds a lock on `<database>.lock` for as long as it lives: there is never a second collector. Readers
-//! need no lock, WAL lets them read while a batch is written. A batch is written in one transaction: it is there as a
+//! need no lock, WAL lets them read while a batch is written; who follows what is written ([`tail`]) reads each row once. A batch is written in one transaction: it is there as a
 //! whole or not at all, and what could not be written waits in the bounded [`queue`] until it can.
 //!
 //! # Durability
@@ -42,8 +42,10 @@ mod database;
 mod exporter_names;
 mod files;
 mod groups;
+mod health;
 pub mod history;
 mod index;
+mod insertions;
 mod keys;
 mod needs;
 pub mod notes;
@@ -55,6 +57,7 @@ mod row;
 pub mod scan;
 pub mod schema;
 pub mod sql;
+pub mod tail;
 pub mod templates;
 pub mod top;
 pub mod troubles;
@@ -68,6 +71,7 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
+pub use crate::store::files::Identity;
 pub use crate::store::keys::RowKey;
 
 /// How long a statement waits for a lock that another program holds. Then the flush fails, the batch stays in the
@@ -91,6 +95,9 @@ pub enum Error {
     InUse { path: PathBuf, pid: Option<u32> },
     #[error("cannot read `{}`: no such file", path.display())]
     Missing { path: PathBuf },
+    /// Only the read side says this, of a user who may not write into the folder.
+    #[error("cannot read `{}`: its write-ahead log has no index, and this user may not make one", path.display())]
+    LogUnreadable { path: PathBuf },
     /// The file is damaged, and cannot be set aside either.
     #[error("cannot set the damaged `{}` aside ({why}): {source}", path.display())]
     Damaged { path: PathBuf, why: String, source: io::Error },
@@ -120,19 +127,30 @@ impl Error {
             Self::NotADatabase { .. } | Self::Foreign { .. } => Some("give another file with `--db`".to_owned()),
             Self::NewerSchema { .. } => Some("update the program, or give another file with `--db`".to_owned()),
             Self::OlderSchema { .. } => Some("start the collector once, it brings the file up to date".to_owned()),
-            Self::InUse { pid: Some(pid), .. } => {
-                Some(format!("one collector per file: stop it (`kill {pid}`), or give another file with `--db`"))
-            }
-            Self::InUse { pid: None, .. } => {
-                Some("one collector per file: stop it, or give another file with `--db`".to_owned())
-            }
+            Self::InUse { pid: Some(pid), .. } => Some(format!(
+                "one collector per file: look at it with `--view`, stop it (`kill {pid}`), or give another file with `--db`"
+            )),
+            Self::InUse { pid: None, .. } => Some(
+                "one collector per file: look at it with `--view`, stop it, or give another file with `--db`"
+                    .to_owned(),
+            ),
             Self::Missing { .. } => Some("start a collector, or give another file with `--db`".to_owned()),
             Self::Damaged { path, .. } => {
                 Some(format!("move `{}.corrupt-*` away, or give another file with `--db`", path.display()))
             }
+            Self::LogUnreadable { path } => Some(format!(
+                "start its collector, or copy `{0}` and `{0}-wal` together into a folder of yours",
+                path.display()
+            )),
+            Self::Io { action: Action::Read, path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some(may_read(path))
+            }
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some("free some space on its file system".to_owned()),
-                _ => Some("give a file in a folder that you may write to with `--db`".to_owned()),
+                _ => Some(
+                    "give a file in a folder that you may write to with `--db`; `--view` shows what is stored"
+                        .to_owned(),
+                ),
             },
             Self::Sqlite { path, source, .. } => sqlite_hint(path, source),
         }
@@ -185,9 +203,36 @@ fn sqlite_hint(path: &Path, source: &rusqlite::Error) -> Option<String> {
     }
 }
 
+/// How a user gets to read a file.
+pub fn may_read(path: &Path) -> String {
+    match files::group(path) {
+        Some(group) => format!("add yourself to the group {group}, and log in anew: `sudo adduser \"$USER\" {group}`"),
+        None => "its owner and root may read it".to_owned(),
+    }
+}
+
+/// The process that collects into a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// `None` where its lock does not tell.
+    pub pid: Option<u32>,
+}
+
+/// Who collects into a database now, if anybody does.
+///
+/// # Errors
+/// When this user may not look at the lock.
+pub fn owner(path: &Path) -> io::Result<Option<Owner>> {
+    files::owner(&std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()))
+}
+
 /// Refuses a file that does not begin like a database, and leaves it untouched. An empty file is a new database.
 fn inspect(path: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Io { action: Action::Open, path: path.to_owned(), source };
+    let failed = |source: io::Error| {
+        let is_denied = source.kind() == io::ErrorKind::PermissionDenied;
+        let action = if is_denied { Action::Read } else { Action::Open };
+        Error::Io { action, path: path.to_owned(), source }
+    };
     let mut start = Vec::with_capacity(MAGIC.len());
     let file = match File::open(path) {
         Ok(file) => file,

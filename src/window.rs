@@ -169,6 +169,8 @@ pub struct Window {
     given_up: u64,
     /// Empty but while records are booked.
     places: Vec<Place>,
+    /// Whether nothing more will be reported.
+    is_over: bool,
 }
 
 impl Window {
@@ -187,6 +189,7 @@ impl Window {
             clock_off: 0,
             given_up: 0,
             places: Vec::new(),
+            is_over: false,
         }
     }
 
@@ -287,10 +290,15 @@ impl Window {
         self.lags.each()
     }
 
+    /// Says whether nothing more will be reported, so that all of it is settled.
+    pub const fn settle(&mut self, is_over: bool) {
+        self.is_over = is_over;
+    }
+
     fn settled_after(&self) -> i64 {
         match self.clock {
-            // Of the past, reports have come.
-            Clock::Flow if self.slices.end() == Timestamp(i64::MAX) => self.lags.settled_after(),
+            // Of the past, and where nobody reports any more, reports have come.
+            Clock::Flow if self.slices.end() == Timestamp(i64::MAX) && !self.is_over => self.lags.settled_after(),
             Clock::Flow | Clock::Arrival => 0,
         }
     }

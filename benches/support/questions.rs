@@ -15,6 +15,7 @@ use flowglass::store::history::History;
 use flowglass::store::scan::Watch;
 use flowglass::store::top::Order;
 use flowglass::wire::emit::Message;
+use flowglass::window::{Dimension, Limits, View, Window};
 use flowglass::wire::v9;
 use flowglass::{filter, names};
 
@@ -52,7 +53,36 @@ pub(crate) fn ask(path: &Path, rare: Ipv4Addr) {
         flows(&history, &text, day, &files);
     }
     a_minute(&history, end.plus(-3 * 3_600_000), &files);
+    for hours in [1, 3, 20] {
+        rewind(path, end.plus(-hours * 3_600_000));
+    }
     scan(&history, end);
+}
+
+/// What the screen does when somebody goes to a moment: the minute before it at once, from the rows that have a part in it.
+fn rewind(path: &Path, at: Timestamp) {
+    let begin = Instant::now();
+    let history = History::open(path).expect("the database");
+    let mut window = Window::new(Limits::default()).with_end(at);
+    let (mut flows, mut count) = (Vec::with_capacity(4096), 0);
+    let all = filter::Filter::all();
+    let read = history.flows(&all, (at.plus(-60_000), at), &Watch::NOBODY, |flow| {
+        flows.push(*flow);
+        if flows.len() == 4096 {
+            count += flows.len();
+            window.record_all(&flows);
+            flows.clear();
+        }
+        ControlFlow::Continue(())
+    });
+    read.expect("flows");
+    window.record_all(&flows);
+    count += flows.len();
+    let read_ms = begin.elapsed().as_secs_f64() * 1e3;
+    let mut rows = |dimension| window.snapshot(&View { dimension, ..View::default() }, at).row_count;
+    let rows = [Dimension::Conversation, Dimension::Service].map(&mut rows);
+    let ms = begin.elapsed().as_secs_f64() * 1e3;
+    say(&format!("rewind to a minute: {ms:.1} ms, {read_ms:.1} of it for {count} flows; rows: {rows:?}"));
 }
 
 fn ranking(history: &History, (by, text, aggregate): (By, &str, &str), span: (Timestamp, Timestamp), files: &Files) {

@@ -147,6 +147,11 @@ fn ports(facts: &Facts) -> Vec<u16> {
     own.chain(strays::USUAL.iter().copied()).collect()
 }
 
+/// The process that collects into a database, by the kernel's list of locks, which everybody may read.
+pub(super) fn holder(path: &Path) -> Option<u32> {
+    system::holder(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()))
+}
+
 /// What the files and the database say; the process that collects into it.
 fn database(facts: &mut Facts, config: &Config, path: &Path) -> Option<u32> {
     let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

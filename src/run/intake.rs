@@ -3,6 +3,7 @@
 //! It never waits for an outlet: what the window or the JSON lines do not take in time is counted and passed over, and
 //! the write queue drops its oldest. A replay waits for all of them.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::collector::Collector;
 use crate::collector::stats::{Health, PassedOver, SocketStats};
-use crate::config::{Adjustable, Listen};
+use crate::config::{self, Adjustable, Listen};
 use crate::demo::Demo;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::receive::gate::Gate;
@@ -28,6 +29,7 @@ use crate::run::pipeline::{Message, Outlets, reachable};
 use crate::run::reader::{Batch, Readers};
 use crate::run::vital::Beat;
 use crate::run::witness::{Found, Witness};
+use crate::store;
 use crate::store::templates::Stored;
 use crate::tui::app::Source;
 
@@ -356,9 +358,14 @@ fn passed(buffer: usize) -> Result<Vec<Socket>> {
 }
 
 fn bind(listen: SocketAddr, buffer: usize) -> Result<Socket> {
-    Socket::bind(&receive::Options { listen, buffer }).map_err(|error| match error.hint() {
-        Some(hint) => anyhow!("{error}\nhint: {hint}"),
-        None => anyhow!(error),
+    Socket::bind(&receive::Options { listen, buffer }).map_err(|error| {
+        let is_taken = matches!(&error, receive::Error::Bind { source, .. } if source.kind() == ErrorKind::AddrInUse);
+        // Who may not read what a service stores does not find it, and would take its place.
+        let hidden = config::hidden_database().filter(|_| is_taken).map(store::may_read);
+        match hidden.map(|may| format!("to look at what the service has, {may}")).or_else(|| error.hint()) {
+            Some(hint) => anyhow!("{error}\nhint: {hint}"),
+            None => anyhow!(error),
+        }
     })
 }
 

@@ -25,6 +25,7 @@ use crate::run::live::told::Desk;
 use crate::run::now;
 use crate::run::pipeline::Message;
 use crate::run::witness::Asked;
+use crate::run::stored::Viewed;
 use crate::store::writer::WriterStats;
 use crate::tui::app::{Feed, Source, StorageView, Wish};
 use crate::window::{Atlas, Snapshot, Span};
@@ -53,6 +54,8 @@ pub(super) struct Live {
     source: Source,
     notice: Option<String>,
     health: Arc<Health>,
+    /// What a viewer knows of the collector that it looks at.
+    viewed: Option<Box<Viewed>>,
     /// The answer to the wish, without what is not asked of the window.
     answer: Feed,
     storage: watch::Receiver<Option<WriterStats>>,
@@ -86,6 +89,7 @@ impl Live {
             source,
             notice,
             health: Arc::default(),
+            viewed: None,
             answer: Feed::default(),
             storage,
             shown: None,
@@ -129,6 +133,20 @@ impl Live {
             Message::Flows(flows) => {
                 self.now = flows.iter().map(|flow| flow.received).fold(self.now, Timestamp::max);
                 self.looking.record(flows.shared());
+                false
+            }
+            Message::Past(flows) => {
+                self.looking.record_past(&flows);
+                false
+            }
+            Message::Anew => {
+                self.looking.clear(&self.wish);
+                self.now = Timestamp::default();
+                false
+            }
+            Message::Viewed(viewed) => {
+                self.looking.settle(!viewed.is_live());
+                self.viewed = Some(viewed);
                 false
             }
             Message::Health(health) => {
@@ -214,7 +232,7 @@ impl Live {
 
     pub(super) fn feed(&self) -> Feed {
         let (storage, notice) = self.stored();
-        Feed {
+        let feed = Feed {
             health: Arc::clone(&self.health),
             storage,
             now: self.now,
@@ -223,6 +241,10 @@ impl Live {
             source: self.source.clone(),
             notice: notice.or_else(|| self.notice.clone()),
             ..self.answer.clone()
+        };
+        match &self.viewed {
+            Some(viewed) => viewed.on(feed),
+            None => feed,
         }
     }
 

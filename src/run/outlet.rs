@@ -66,15 +66,25 @@ impl Outlet {
 
     /// Waits until there is room for them; an error says that the thread has gone.
     pub(super) fn send_flows(&self, flows: Arc<[FlowRecord]>) -> Result<(), SendError<Message>> {
-        while !self.has_room(flows.len()) && self.taker.strong_count() != 0 {
+        self.wait(flows.len());
+        self.sender.send(Message::Flows(self.batch(flows)))
+    }
+
+    /// The same, of flows that were stored long before.
+    pub(super) fn send_past(&self, flows: Arc<[FlowRecord]>) -> Result<(), SendError<Message>> {
+        self.wait(flows.len());
+        self.sender.send(Message::Past(self.batch(flows)))
+    }
+
+    fn wait(&self, flows: usize) {
+        while !self.has_room(flows) && self.taker.strong_count() != 0 {
             thread::sleep(NAP);
         }
-        self.sender.send(self.batch(flows))
     }
 
     pub(super) fn try_send_flows(&self, flows: Arc<[FlowRecord]>) -> Result<(), TrySendError<Message>> {
         let has_room = self.has_room(flows.len());
-        let batch = self.batch(flows);
+        let batch = Message::Flows(self.batch(flows));
         if has_room { self.sender.try_send(batch) } else { Err(TrySendError::Full(batch)) }
     }
 
@@ -84,9 +94,9 @@ impl Outlet {
         waiting == 0 || waiting.saturating_add(flows) <= FLOWS
     }
 
-    fn batch(&self, flows: Arc<[FlowRecord]>) -> Message {
+    fn batch(&self, flows: Arc<[FlowRecord]>) -> Batch {
         self.waiting.fetch_add(flows.len(), Ordering::Relaxed);
-        Message::Flows(Batch { flows, waiting: Arc::clone(&self.waiting) })
+        Batch { flows, waiting: Arc::clone(&self.waiting) }
     }
 }
 

@@ -31,12 +31,13 @@ use crate::run::confine::confine;
 use crate::run::keep::Aside;
 use crate::run::live::{self, Live};
 use crate::run::outlet::{Batch, Outlet};
-use crate::run::storage::{self, Inlet, Storage};
+use crate::run::storage::{Inlet, Storage};
+use crate::run::stored::Viewed;
 use crate::run::vital::{Beat, Vital};
 use crate::run::witness::{Asked, Found};
 use crate::run::{intake, keep, now, replay, stored};
 use crate::store::templates::Stored;
-use crate::store::writer::WriterStats;
+use crate::store::writer::{Writer, WriterStats};
 use crate::tui::app::{Feed, Source as Shown, Wish};
 use crate::window::{Atlas, Dimension, Snapshot, Span, Until, View};
 
@@ -44,6 +45,10 @@ use crate::window::{Atlas, Dimension, Snapshot, Span, Until, View};
 #[derive(Debug)]
 pub(super) enum Message {
     Flows(Batch),
+    /// Flows that were stored long before, for the figures alone.
+    Past(Batch),
+    /// No flow that was sent before counts any more.
+    Anew,
     Health(Arc<Health>),
     /// The source's clock: real time, or the time of a capture.
     Now(Timestamp),
@@ -53,6 +58,8 @@ pub(super) enum Message {
     Shown(Shown),
     /// Of which octets a flow was made.
     Evidence(Box<Found>),
+    /// What a viewer knows of the collector that it looks at.
+    Viewed(Box<Viewed>),
 }
 
 /// The sending ends, owned by the source.
@@ -117,15 +124,10 @@ impl Pipeline {
     /// Opens everything that can fail, then starts the threads.
     pub(super) fn start(
         config: &Config,
-        database: Option<PathBuf>,
+        (database, writer): (Option<PathBuf>, Option<Writer>),
         atlas: Atlas,
         stop: Arc<AtomicBool>,
     ) -> Result<Self> {
-        let reads_database = matches!(config.source, Source::Stored);
-        let writer = match &database {
-            Some(path) if !reads_database => Some(storage::open(path, config.retention)?),
-            _ => None,
-        };
         let templates = writer.as_ref().map(keep::stored).unwrap_or_default();
         let patient = matches!(config.source, Source::Replay { .. });
         let waits = patient.then(|| Arc::clone(&stop));
@@ -159,7 +161,7 @@ impl Pipeline {
         let (storage_outlet, storage) = storage.unzip();
         let (json_outlet, json) = json.unzip();
         let shows = matches!(config.output, Output::Screen { .. } | Output::Table { .. });
-        let has_datagrams = config.has_screen() && !reads_database;
+        let has_datagrams = config.has_screen() && !matches!(source, SourceThread::Stored(_));
         let (ask, asked) = has_datagrams.then(|| watch::channel(Asked::default())).unzip();
         let outlets = Outlets { window, storage: storage_outlet, json: json_outlet, beats, shows, asked, patient };
         let live =
@@ -244,7 +246,7 @@ impl Pipeline {
 enum SourceThread {
     Live(Box<intake::Sockets>),
     Replay(replay::Replay),
-    Stored(stored::Stored),
+    Stored(Box<stored::Stored>),
 }
 
 impl SourceThread {
@@ -265,9 +267,8 @@ impl SourceThread {
                 Ok(Self::Replay(replay::Replay::open(files.clone(), *speed, progress, stop)?))
             }
             Source::Stored => {
-                let path =
-                    database.context("there is nothing to show: `NETFLOW_ENABLED` is false and `--no-db` is set")?;
-                Ok(Self::Stored(stored::Stored::open(path, stop)?))
+                let path = database.context("there is nothing to show: nothing is received, and `--no-db` is set")?;
+                Ok(Self::Stored(Box::new(stored::Stored::open(path, &config.output, stop)?)))
             }
         }
     }

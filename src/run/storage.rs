@@ -12,22 +12,42 @@ use tracing::{error, info, warn};
 
 use crate::capture::quarantine::Quarantine;
 use crate::collector::stats::Health;
-use crate::config::Adjustable;
+use crate::config::{Adjustable, Config, Source};
 use crate::flow::FlowRecord;
 use crate::run::keep::Aside;
-use crate::run::now;
-use crate::store::retention::Retention;
+use crate::run::{examine, now};
 use crate::store::writer::{Cause, Flush, Options, Step, Writer, WriterStats};
-use crate::store::{self, queue::Queue};
+use crate::store::{self, Owner, queue::Queue};
 
 /// How long a patient source waits for room before it looks whether it should stop.
 const NAP: Duration = Duration::from_millis(200);
 /// How long the last flush is tried again, when the database is locked or its disk full.
 const LAST_TRIES: Duration = Duration::from_secs(10);
 
-/// Opens the database, with the hint of what to do when that fails.
-pub(super) fn open(path: &Path, retention: Retention) -> Result<Writer> {
-    Writer::open(path, Options { retention, ..Options::default() }).map_err(|error| told(&error))
+/// Opens the database of a run that stores. Where another collector holds it, a run with a screen becomes a viewer: the
+/// lock decides, so that of two that start at once one collects and the other one looks.
+///
+/// # Errors
+/// When it cannot be opened, with the hint of what to do.
+pub(super) fn claim(config: &mut Config, path: &Path) -> Result<Option<Writer>> {
+    if matches!(config.source, Source::Stored) {
+        return Ok(None);
+    }
+    let may_view = matches!(config.source, Source::Live(_)) && config.has_screen();
+    // Who may not write may not even ask for the lock.
+    let is_held = may_view && owner(path).is_some();
+    match Writer::open(path, Options { retention: config.retention, ..Options::default() }) {
+        Err(store::Error::InUse { .. }) if may_view => {}
+        Err(_) if is_held => {}
+        opened => return opened.map(Some).map_err(|error| told(&error)),
+    }
+    config.source = Source::Stored;
+    Ok(None)
+}
+
+/// Who collects into a database now: whoever holds its lock. Where this user may not open that, the kernel tells.
+pub(super) fn owner(path: &Path) -> Option<Owner> {
+    store::owner(path).unwrap_or_else(|_| examine::holder(path).map(|pid| Owner { pid: Some(pid) }))
 }
 
 /// A store error as one line and a hint.

@@ -7,9 +7,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
 
-use crate::store::{Action, Error, MAGIC};
+use crate::store::{Action, Error, MAGIC, Owner};
 
 /// The service's group may read.
 const MODE: u32 = 0o640;
@@ -18,9 +19,13 @@ const MODE: u32 = 0o640;
 /// fill itself with them; a person must look.
 const DAMAGED: usize = 8;
 
+/// How often a collector asks for a lock that others only look at, and how long it waits in between.
+const TRIES: usize = 100;
+const NAP: Duration = Duration::from_millis(5);
+
 /// Which file it is, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub struct Identity {
     device: u64,
     inode: u64,
 }
@@ -98,13 +103,9 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(MODE);
         let mut lock = options.open(&name).map_err(failed)?;
-        match lock.try_lock() {
+        match claim(&lock) {
             Ok(()) => (),
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let pid = lock.take(32).read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(Error::InUse { path: path.to_owned(), pid });
-            }
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse { path: path.to_owned(), pid: pid(lock) }),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
@@ -116,6 +117,53 @@ impl Lock {
         let own = self.file.metadata().ok().as_ref().map(Identity::from);
         own.is_some() && own == Identity::of(&self.name)
     }
+}
+
+/// Takes the lock, unless another collector has it. Who only asks whether there is one has it for a moment, shared
+/// ([`owner`]).
+fn claim(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => lock.try_lock_shared()?,
+            taken => return taken,
+        }
+        lock.unlock().map_err(TryLockError::Error)?;
+        thread::sleep(NAP);
+    }
+    lock.try_lock()
+}
+
+/// The collector that holds the lock of a database. A file that was left behind is no lock.
+///
+/// # Errors
+/// When this user may not look.
+pub(super) fn owner(file: &Path) -> io::Result<Option<Owner>> {
+    let lock = match File::open(lock_name(file)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        lock => lock?,
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(Owner { pid: pid(lock) })),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// What a collector has written into its lock.
+fn pid(lock: File) -> Option<u32> {
+    let mut text = String::new();
+    lock.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+/// The group that may read a file or, where nobody says, its folder; nothing where it is the administrators'.
+pub(super) fn group(file: &Path) -> Option<String> {
+    let id = file.ancestors().find_map(|path| fs::metadata(path).ok())?.gid();
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    let mut lines = groups.lines().map(|line| line.split(':'));
+    let name =
+        lines.find_map(|mut fields| Some((fields.next()?, fields.nth(1)?)).filter(|(_, of)| of.parse() == Ok(id)));
+    name.filter(|_| id != 0).map(|(name, _)| name.to_owned())
 }
 
 /// Whether the first page says that the file is this program's, as far as it can be read: the application id stands at

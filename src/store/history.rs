@@ -3,21 +3,22 @@
 //! It never writes, migrates or waits for the writer, and it does not choose or sum up flows. Its input is a file that
 //! a collector may be writing at the same time; each call sees the batches that were committed when it began.
 
-use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::net::IpAddr;
 use std::ops::{ControlFlow, Range};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::collector::stats::{ExporterNames, MissingTemplate, SocketStats};
+use crate::collector::stats::{ExporterNames, Health, MissingTemplate, SocketStats};
 use crate::collector::templates::KnownTemplate;
 use crate::filter::Filter;
 use crate::flow::{FlowRecord, Timestamp};
-use crate::store::accounts::{self, Identity};
+use crate::store::accounts;
 pub use crate::store::accounts::{Account, Run, RunId};
 use crate::store::acquaintance::{self, Acquaintance};
 use crate::store::ask::changes::{self, Changes};
@@ -25,39 +26,91 @@ use crate::store::ask::rates::{self, Rates};
 use crate::store::ask::{self, FanOut, Question, Ranking};
 use crate::store::blocks::{self, Needs};
 use crate::store::check::{self, Checked};
+use crate::store::files::Identity;
 use crate::store::notes::{self, Note};
 use crate::store::scan::Watch;
+use crate::store::tail::{self, Followed, Tail, Wanted};
 use crate::store::top::{self, Dimension, Order, Top};
 use crate::store::troubles::{self, Trouble};
-use crate::store::{Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, inspect, row, schema, templates};
+use crate::store::{
+    Action, BUSY_TIMEOUT, Error, RowKey, exporter_names, files, health, inspect, owner, schema, templates,
+};
 
 /// A database, opened to be read.
 #[derive(Debug)]
 pub struct History {
     path: PathBuf,
     connection: Connection,
+    /// Of the file that is open.
+    identity: Option<Identity>,
+    is_immutable: bool,
 }
 
 impl History {
+    /// Who may read the file but not write into its folder can read it all the same: beside a collector, or a
+    /// write-ahead log with its index, as any other; where there is neither, as a file that nobody changes.
+    ///
     /// # Errors
     /// When the file is missing, is not one of this program, or is of another schema version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         inspect(path)?;
         let file = fs::canonicalize(path).map_err(|source| Error::Io {
-            action: Action::Open,
+            action: Action::Read,
             path: path.to_owned(),
             source,
         })?;
-        let connection = Self::connect(&file).map_err(|source| Error::Sqlite {
+        // Before it is opened: should it be replaced in between, that is noticed later.
+        let identity = Identity::of(&file);
+        let (connection, found, is_immutable) = match Self::checked(path, &file, false) {
+            Err(error) if cannot_share(&error) => {
+                if !matches!(owner(&file), Ok(None)) || 0 < files::length(&files::log(&file)) {
+                    return Err(Error::LogUnreadable { path: path.to_owned() });
+                }
+                let (connection, found) = Self::checked(path, &file, true)?;
+                (connection, found, true)
+            }
+            checked => checked.map(|(connection, found)| (connection, found, false))?,
+        };
+        if found < schema::SUPPORTED {
+            return Err(Error::OlderSchema { path: path.to_owned(), found, supported: schema::SUPPORTED });
+        }
+        Ok(Self { path: path.to_owned(), connection, identity, is_immutable })
+    }
+
+    /// A connection, and the version of the schema.
+    fn checked(path: &Path, file: &Path, is_immutable: bool) -> Result<(Connection, u32), Error> {
+        let connection = Self::connect(file, is_immutable).map_err(|source| Error::Sqlite {
             action: Action::Open,
             path: path.to_owned(),
             source,
         })?;
         let found = schema::check(&connection, path)?;
-        if found < schema::SUPPORTED {
-            return Err(Error::OlderSchema { path: path.to_owned(), found, supported: schema::SUPPORTED });
-        }
-        Ok(Self { path: path.to_owned(), connection })
+        Ok((connection, found))
+    }
+
+    /// Which file is open, whatever its name.
+    pub const fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// Whether what is open is still what its path names.
+    pub fn is_current(&self) -> bool {
+        self.identity.is_some() && self.identity == Identity::of(&self.path)
+    }
+
+    /// Whether the file was opened as one that nobody changes: what a collector writes from now on is not seen, and may
+    /// not even be read rightly.
+    pub const fn is_immutable(&self) -> bool {
+        self.is_immutable
+    }
+
+    /// A number that changes whenever somebody has written.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn version(&self) -> Result<i64, Error> {
+        let version = self.connection.query_row("PRAGMA data_version", (), |row| row.get(0));
+        version.map_err(|source| self.failed(source))
     }
 
     /// The key of the newest flow, `None` when there is none.
@@ -87,7 +140,48 @@ impl History {
     /// # Errors
     /// When SQLite cannot read. Some flows may have been appended by then.
     pub fn since(&self, after: RowKey, limit: usize, flows: &mut Vec<FlowRecord>) -> Result<Option<RowKey>, Error> {
-        self.read(after, limit, flows).map_err(|source| self.failed(source))
+        let read = tail::since(&self.connection, after, limit, flows);
+        read.map(|read| read.last).map_err(|source| self.failed(source))
+    }
+
+    /// Begins to read on from the newest flows; nothing is read yet.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn tail(&self, wanted: Wanted) -> Result<Tail, Error> {
+        self.at_once(|connection| Tail::new(connection, wanted))
+    }
+
+    /// Appends about `limit` flows that were written since the call before, each of them once, wherever they stand: first
+    /// those that were put between others, then those that follow, in the order of their keys.
+    ///
+    /// # Errors
+    /// When SQLite cannot read. Then nothing was read: what was appended must be thrown away.
+    pub fn follow(&self, tail: &mut Tail, limit: usize, flows: &mut Vec<FlowRecord>) -> Result<Followed, Error> {
+        let mut next = *tail;
+        let followed = self.at_once(|connection| next.follow(connection, limit, flows))?;
+        *tail = next;
+        Ok(followed)
+    }
+
+    /// Appends at most `limit` flows of the past that was not read yet, the newest part of it; none as long as there is
+    /// something to follow.
+    ///
+    /// # Errors
+    /// When SQLite cannot read. Then nothing was read: what was appended must be thrown away.
+    pub fn fill(&self, tail: &mut Tail, limit: usize, flows: &mut Vec<FlowRecord>) -> Result<(), Error> {
+        let mut next = *tail;
+        self.at_once(|connection| next.fill(connection, limit, flows))?;
+        *tail = next;
+        Ok(())
+    }
+
+    /// The newest run and its accounts, as its collector had them when it wrote last.
+    ///
+    /// # Errors
+    /// When SQLite cannot read.
+    pub fn health(&self) -> Result<Option<(Run, Health)>, Error> {
+        self.at_once(health::read)
     }
 
     /// The newest accounts of all exporters, by address, domain and version.
@@ -272,42 +366,39 @@ impl History {
         &self.path
     }
 
-    fn connect(file: &Path) -> rusqlite::Result<Connection> {
+    fn connect(file: &Path, is_immutable: bool) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(file, flags)?;
+        let connection = match is_immutable {
+            true => Connection::open_with_flags(immutable(file), flags | OpenFlags::SQLITE_OPEN_URI)?,
+            false => Connection::open_with_flags(file, flags)?,
+        };
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(connection)
     }
 
-    fn read(&self, after: RowKey, limit: usize, flows: &mut Vec<FlowRecord>) -> rusqlite::Result<Option<RowKey>> {
-        let mut query = self.connection.prepare_cached(&format!(
-            "SELECT {} FROM flows AS f LEFT JOIN details AS d USING (id) WHERE ?1 < f.id ORDER BY f.id LIMIT ?2",
-            row::COLUMNS
-        ))?;
-        let mut rows = query.query(params![after.0, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-        let mut exporters = HashMap::new();
-        let mut last = None;
-        while let Some(found) = rows.next()? {
-            let exporter = found.get(1)?;
-            let identity = match exporters.get(&exporter) {
-                Some(identity) => *identity,
-                None => *exporters.entry(exporter).or_insert(self.exporter(exporter)?),
-            };
-            flows.push(row::read(found, identity)?);
-            last = Some(RowKey(found.get(0)?));
-        }
-        Ok(last)
-    }
-
-    fn exporter(&self, id: i64) -> rusqlite::Result<Identity> {
-        let mut query =
-            self.connection.prepare_cached("SELECT address, domain, version FROM exporters WHERE id = ?1")?;
-        query.query_row([id], accounts::identity)
-    }
-
     fn failed(&self, source: rusqlite::Error) -> Error {
         Error::Sqlite { action: Action::Read, path: self.path.clone(), source }
     }
+}
+
+/// Whether SQLite lacks the write-ahead log or its index, and may not make them.
+fn cannot_share(error: &Error) -> bool {
+    let Error::Sqlite { source, .. } = error else { return false };
+    matches!(source.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// The name under which SQLite takes no lock and asks for no log (sqlite.org/uri.html).
+fn immutable(file: &Path) -> PathBuf {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/._-~".contains(&octet);
+    let mut uri = b"file://".to_vec();
+    for &octet in file.as_os_str().as_bytes() {
+        match plain(octet) {
+            true => uri.push(octet),
+            false => uri.extend(format!("%{octet:02X}").into_bytes()),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    OsString::from_vec(uri).into()
 }

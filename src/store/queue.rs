@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use crate::collector::stats::Health;
 use crate::flow::FlowRecord;
 
-/// A transaction holds at most one of so many parts of what may wait. By default that is 250,000 flows, which take less
-/// than half a second: nobody waits a second for a flush, even when the roll-ups are due in it.
-const PARTS: usize = 8;
+/// A transaction holds at most one of so many parts of what may wait. By default that is 166,000 flows, which take a
+/// third of a second: nobody waits a second for a flush, even when the roll-ups are due in it. Twice as many are in memory
+/// at most as long as storage keeps up, 232 octets each.
+const PARTS: usize = 12;
 
 /// A bounded queue with one source at its one end and the writer at the other.
 #[derive(Debug)]
@@ -121,7 +122,7 @@ impl Queue {
         Waiting { batches: state.batches.len(), ..state.waiting }
     }
 
-    /// The oldest batches, for one transaction: at most an eighth of the limit, so that newer ones can still be dropped
+    /// The oldest batches, for one transaction: at most a twelfth of the limit, so that newer ones can still be dropped
     /// for newest ones while it lasts, but at least one batch.
     pub(super) fn hold(&self) -> Vec<Arc<[FlowRecord]>> {
         let mut state = self.state();

@@ -17,6 +17,7 @@ pub use crate::store::database::Incident;
 use crate::store::database::{self, Database};
 use crate::store::files;
 use crate::store::index::Index;
+use crate::store::insertions::Insertions;
 use crate::store::keys::{Keys, RowKey};
 use crate::store::prune::{self, Pruner};
 pub use crate::store::prune::{Cause, Step};
@@ -166,7 +167,7 @@ impl Writer {
         templates::load(self.database.connection()).map_err(failed)
     }
 
-    /// Writes everything that waits, the templates and the accounts. A transaction holds at most an eighth of what may
+    /// Writes everything that waits, the templates and the accounts. A transaction holds at most a twelfth of what may
     /// wait, so that more than that takes several. The first flush begins the run in `collector_runs`: a caller that
     /// wants its start to be exact flushes once when it starts.
     ///
@@ -323,12 +324,14 @@ impl Writer {
         if !batches.is_empty() {
             let mut keys = Keys::new(&transaction)?;
             let mut insert = Insert::new(&transaction, keys.highest())?;
+            let mut insertions = Insertions::new(keys.highest());
             let mut group: Vec<Placed<'_>> = Vec::with_capacity(GROUP);
             for flow in batches.iter().flat_map(|batch| batch.iter()) {
                 let exporter = self.exporters.id(&transaction, flow)?;
                 let key = keys.take(&transaction, flow.received)?;
                 if group.len() == GROUP || group.last().is_some_and(|last| last.key.0 + 1 != key.0) {
                     insert.rows(&group)?;
+                    insertions.rows(&transaction, &group)?;
                     self.index.rows(&transaction, &group)?;
                     group.clear();
                 }
@@ -337,6 +340,8 @@ impl Writer {
                 flush.counts.add(flow.counts);
             }
             insert.rows(&group)?;
+            insertions.rows(&transaction, &group)?;
+            insertions.finish(&transaction)?;
             self.index.rows(&transaction, &group)?;
         }
         self.index.end(&transaction, now, ended)?;

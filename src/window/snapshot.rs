@@ -114,6 +114,9 @@ impl Ways {
     }
 }
 
+/// Rows of a selection up to which all of them are worked out while they are ranked.
+const FEW: usize = 1024;
+
 /// Seconds over which the three averages of a row go.
 pub const AVERAGES: [i64; 3] = [10, 60, 300];
 
@@ -244,8 +247,14 @@ impl Window {
         selection.catch_up(&self.lanes, &self.atlas);
         let times = Times::new(self, view);
         let scale = rank::Scale::new(&self.lanes, view.estimated);
-        let ranked = rank::rank(self, &selection, &times, &scale, view);
-        let rows = detail::rows(self, &selection, &times, &scale, &ranked.chosen);
+        // Of few rows all are worked out while they are ranked, so that lanes are passed once.
+        let is_few = selection.keys().len() <= FEW;
+        let mut drafts = is_few.then(|| detail::Drafts::new(self, &selection, &times));
+        let ranked = rank::rank(self, (&selection, &scale), &times, view, drafts.as_mut());
+        let rows = match drafts {
+            Some(drafts) => drafts.rows(&times, &ranked.chosen),
+            None => detail::rows(self, &selection, &times, &scale, &ranked.chosen),
+        };
         self.keep_selection(selection);
         Snapshot {
             at: self.now,

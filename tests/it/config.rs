@@ -86,7 +86,7 @@ fn the_sample_says_exactly_the_defaults() {
 /// A new flag is either a key as well, or stands here since it belongs to one run.
 #[test]
 fn every_flag_that_lasts_is_a_key() {
-    let of_one_run = ["config", "json", "no-db", "no-ui", "once", "rows", "help", "version"];
+    let of_one_run = ["config", "json", "no-db", "no-ui", "once", "rows", "help", "version", "view"];
     let command = Cli::command();
     let flags = command.get_arguments().filter_map(|argument| argument.get_long());
     let unknown: Vec<_> = flags.filter(|flag| !KEYS.contains(flag) && !of_one_run.contains(flag)).collect();

@@ -25,3 +25,4 @@ mod schema;
 mod service;
 mod support;
 mod tidy;
+mod viewer;

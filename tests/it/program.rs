@@ -99,7 +99,7 @@ impl Collector {
         datagrams.map(|payload| assert_eq!(socket.send_to(&payload, self.address).unwrap(), payload.len())).count()
     }
 
-    fn send(&self, payload: &[u8]) {
+    pub(crate) fn send(&self, payload: &[u8]) {
         UdpSocket::bind("127.0.0.1:0").unwrap().send_to(payload, self.address).unwrap();
     }
 
@@ -214,7 +214,7 @@ fn bad_datagrams_are_counted_and_cost_nothing_good() {
 }
 
 /// A message of IPFIX with a template of addresses and bytes, or with one flow of 7 bytes that it describes.
-fn restart_message(is_template: bool) -> Vec<u8> {
+pub(crate) fn restart_message(is_template: bool) -> Vec<u8> {
     let fields = [(8, 4), (12, 4), (1, 4)].map(|(id, length)| FieldSpecifier { element: ElementId::Iana(id), length });
     let message = Message::ipfix(ipfix::Header { domain: 3, ..Default::default() });
     if is_template {

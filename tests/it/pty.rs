@@ -22,7 +22,7 @@ mod past;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program in a terminal of its own.
-struct Session {
+pub(crate) struct Session {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// The program with these arguments and variables.
-    fn program(arguments: &[&str], variables: &[(&str, &str)], size: (u16, u16)) -> Self {
+    pub(crate) fn program(arguments: &[&str], variables: &[(&str, &str)], size: (u16, u16)) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_flowglass"));
         command.args(arguments);
         variables.iter().for_each(|(name, value)| command.env(name, value));
@@ -74,7 +74,7 @@ impl Session {
     }
 
     /// Presses keys, and waits for what they bring.
-    fn press_for(&mut self, keys: &str, text: &str) -> String {
+    pub(crate) fn press_for(&mut self, keys: &str, text: &str) -> String {
         self.press(keys);
         self.wait_for(text)
     }
@@ -94,13 +94,13 @@ impl Session {
         drop(seen);
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
     /// Waits until the screen is as wanted, and returns its text.
-    fn wait_until(&self, wanted: impl Fn(&vt100::Screen) -> bool, what: &str) -> String {
+    pub(crate) fn wait_until(&self, wanted: impl Fn(&vt100::Screen) -> bool, what: &str) -> String {
         let (model, changed) = &*self.screen;
         let parser = model.lock().unwrap();
         let (parser, waited) = changed.wait_timeout_while(parser, PATIENCE, |parser| !wanted(parser.screen())).unwrap();
@@ -109,16 +109,16 @@ impl Session {
         text
     }
 
-    fn wait_for(&self, text: &str) -> String {
+    pub(crate) fn wait_for(&self, text: &str) -> String {
         self.wait_until(|screen| screen.contents().contains(text), text)
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(pid(&*self.child), signal).unwrap();
     }
 
     /// Waits for the end, and for the terminal to be as before.
-    fn ends(mut self, code: u32) -> String {
+    pub(crate) fn ends(mut self, code: u32) -> String {
         let status = self.child.wait().unwrap();
         let text = self.wait_until(|screen| !screen.alternate_screen() && !screen.hide_cursor(), "the old screen");
         assert_eq!(status.exit_code(), code, "{text}");

@@ -28,6 +28,8 @@ pub(super) struct Looking {
     held: usize,
     /// When the newest record was received.
     last: Timestamp,
+    /// Whether nothing more will come.
+    is_over: bool,
 }
 
 /// A window for one question.
@@ -46,7 +48,16 @@ struct Narrow {
 impl Looking {
     pub(super) fn new(atlas: Atlas, past: Past) -> Self {
         let window = Window::new(Limits::default()).with_atlas(atlas.clone());
-        Self { window, narrow: None, past, atlas, tail: VecDeque::new(), held: 0, last: Timestamp::default() }
+        Self {
+            window,
+            narrow: None,
+            past,
+            atlas,
+            tail: VecDeque::new(),
+            held: 0,
+            last: Timestamp::default(),
+            is_over: false,
+        }
     }
 
     pub(super) fn record(&mut self, flows: Arc<[FlowRecord]>) {
@@ -63,6 +74,22 @@ impl Looking {
             self.held -= oldest;
             self.tail.pop_front();
         }
+    }
+
+    /// Takes in what was stored long before. A second window reads that itself.
+    pub(super) fn record_past(&mut self, flows: &[FlowRecord]) {
+        self.window.record_all(flows);
+    }
+
+    /// Says whether nothing more will come, as of a database that nobody adds to.
+    pub(super) const fn settle(&mut self, is_over: bool) {
+        self.is_over = is_over;
+    }
+
+    /// Begins anew: nothing that was recorded counts any more.
+    pub(super) fn clear(&mut self, wish: &Wish) {
+        *self = Self::new(self.atlas.clone(), self.past.fork());
+        self.prepare(wish);
     }
 
     /// Has the second window that a wish wants, from the last records on. What was before is
@@ -106,6 +133,7 @@ impl Looking {
         let filter = if decides(&wish.filter) { wish.filter.clone() } else { Filter::all() };
         let past = self.narrow.as_ref().filter(|narrow| !narrow.is_whole).map(|narrow| narrow.since);
         let window = self.narrow.as_mut().map_or(&mut self.window, |narrow| &mut narrow.window);
+        window.settle(self.is_over);
         let views = wish.views.iter().map(|view| snapshot(window, view, &filter, now)).collect();
         // How late exporters report is learned from all records.
         let lags = self.window.lags().collect();

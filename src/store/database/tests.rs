@@ -1,6 +1,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use rusqlite::Connection;
 
@@ -11,7 +13,7 @@ use crate::flow::FlowRecord;
 use crate::store::history::History;
 use crate::store::tests::{NOW, Place, batch, damage, flows};
 use crate::store::writer::{Options, Writer};
-use crate::store::{Error, RowKey, schema};
+use crate::store::{Error, Owner, RowKey, owner, schema};
 
 fn read(path: &Path) -> Vec<FlowRecord> {
     let mut flows = Vec::new();
@@ -232,4 +234,21 @@ fn a_commit_is_on_the_disk() {
     let connection: &Connection = writer.connection();
     let level: i64 = connection.query_row("PRAGMA synchronous", (), |row| row.get(0)).unwrap();
     assert_eq!(level, 2, "FULL");
+}
+
+#[test]
+fn who_asks_for_the_owner_is_in_nobodys_way() {
+    let place = Place::new();
+    place.write(&flows(NOW, 0..1));
+    let stop = AtomicBool::new(false);
+    let found: Vec<_> = thread::scope(|scope| {
+        scope.spawn(|| while !stop.load(Ordering::Relaxed) && owner(&place.path).is_ok() {});
+        let open = |_| Writer::open(&place.path, Options::default()).map(|_writer| owner(&place.path).unwrap());
+        let found = (0..30).map(open).collect();
+        stop.store(true, Ordering::Relaxed);
+        found
+    });
+    let own = Some(Owner { pid: Some(std::process::id()) });
+    assert!(found.iter().all(|found| found.as_ref().is_ok_and(|owner| *owner == own)), "{found:?}");
+    assert_eq!(owner(&place.path).unwrap(), None);
 }

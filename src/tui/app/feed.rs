@@ -151,9 +151,11 @@ pub enum Source {
         file: String,
         done: bool,
     },
-    /// A database that another process writes; this one receives nothing.
+    /// A database; this process receives nothing.
     Stored {
         path: String,
+        /// Whether another process collects into it now.
+        is_live: bool,
     },
     Demo,
 }

@@ -122,7 +122,7 @@ fn arrivals(app: &App, theme: Theme) -> Vec<Line> {
 /// What `flowglass doctor` finds of it, as far as the collector knows by itself.
 fn findings(app: &App, theme: Theme) -> Vec<Line> {
     let feed = app.feed();
-    if matches!(feed.source, Source::Replay { .. }) {
+    if matches!(feed.source, Source::Replay { .. } | Source::Stored { is_live: false, .. }) {
         return Vec::new();
     }
     let facts = Facts::of_run(&feed.health, feed.started, feed.now);

@@ -14,7 +14,8 @@ use crate::tui::view::theme::Theme;
 pub(super) fn account(buf: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let totals = &app.feed().health.totals;
     let mut parts = Vec::new();
-    if !matches!(app.feed().source, Source::Stored { .. }) {
+    // Of a database without a collector the last run may be long over.
+    if !matches!(app.feed().source, Source::Stored { is_live: false, .. }) {
         parts.push(Part::new(format!("decoded {}", decoded(totals.decoded, totals.datagrams)), theme.plain(), 2));
         parts.push(Part::new(format!("waiting {}", Figure::count(totals.waiting)), theme.plain(), 4));
         if totals.expired != 0 {
@@ -37,6 +38,7 @@ fn storage(app: &App, theme: Theme) -> Vec<Part> {
         return vec![Part::new("nothing is stored", theme.notice(), 2)];
     };
     let buffer = Part::new(format!("buffer {}", Figure::count(storage.buffered)), theme.plain(), 5);
+    let file = Part::new(format!("file {}", Figure::bytes(storage.octets)), theme.plain(), 6);
     if let Some(error) = &storage.failing {
         return vec![Part::new(format!("not flushed: {}", app.labels().text(error)), theme.alarm(), 0), buffer];
     }
@@ -44,11 +46,13 @@ fn storage(app: &App, theme: Theme) -> Vec<Part> {
         || "not flushed yet".to_owned(),
         |at| format!("flushed {} ago", units::duration(app.feed().now.since(at))),
     );
-    vec![
-        Part::new(format!("stored {} rows, {flushed}", Figure::count(storage.rows)), theme.plain(), 3),
-        buffer,
-        Part::new(format!("file {}", Figure::bytes(storage.octets)), theme.plain(), 6),
-    ]
+    let stored = Part::new(format!("stored {} rows, {flushed}", Figure::count(storage.rows)), theme.plain(), 3);
+    match app.feed().source {
+        // What waits is known to the collector alone.
+        Source::Stored { is_live: true, .. } => vec![stored, file],
+        Source::Stored { is_live: false, .. } => vec![file],
+        _ => vec![stored, buffer, file],
+    }
 }
 
 /// The keys that hold now. Help and quit never leave where they hold; labels leave before keys do.

@@ -6,7 +6,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::tui::app::App;
+use crate::tui::app::{App, Source};
 use crate::tui::units::{Figure, Units};
 use crate::tui::view::flow_graph::{self, Bar};
 use crate::tui::view::text::{self, Part};
@@ -36,7 +36,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
         None => format!("Traffic, last {}", label(snapshot)),
     };
     let frame = if matches!(frame, Frame::Boxed) { frame } else { Frame::Ruled };
-    let inner = panel(buf, area, frame, &title, &settled(snapshot), theme);
+    let inner = panel(buf, area, frame, &title, &settled(app), theme);
     let inner = text::inset(inner);
     let width = usize::from(inner.width);
     let scale = if 100 <= width { SCALE } else { 0 };
@@ -56,9 +56,14 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
     legend(buf, inner, scale + bars.len() + 1, &bars, (snapshot, units), theme);
 }
 
-/// Which moment figures are settled up to.
-fn settled(snapshot: &Snapshot) -> String {
-    match snapshot.unsettled_s() {
+/// Which moment figures are settled up to. What a collector elsewhere has not written yet is not settled either.
+fn settled(app: &App) -> String {
+    let (feed, snapshot) = (app.feed(), app.snapshot());
+    let unwritten = match feed.source {
+        Source::Stored { is_live: true, .. } if app.frozen_since().is_none() => feed.now.since(snapshot.at) / 1000,
+        _ => 0,
+    };
+    match snapshot.unsettled_s().saturating_add(unwritten) {
         ..=0 => "settled".to_owned(),
         seconds => format!("settled to -{seconds} s"),
     }

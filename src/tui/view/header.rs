@@ -59,7 +59,8 @@ fn badge(app: &App, theme: Theme) -> Vec<Part> {
         Source::Live { .. } => "LIVE",
         Source::Replay { done: false, .. } => "REPLAY",
         Source::Replay { done: true, .. } => "REPLAY, ended",
-        Source::Stored { .. } => "STORED",
+        Source::Stored { is_live: true, .. } => "VIEW",
+        Source::Stored { is_live: false, .. } => "STORED",
         Source::Demo => "DEMO",
     };
     vec![Part::new(text, theme.strong(), 2)]
@@ -73,7 +74,7 @@ fn source(app: &App) -> String {
             [first, rest @ ..] => format!("listening on {} +{}", app.labels().socket(*first), rest.len()),
         },
         Source::Replay { file, .. } => app.labels().text(file).to_owned(),
-        Source::Stored { path } => app.labels().text(path).to_owned(),
+        Source::Stored { path, .. } => app.labels().text(path).to_owned(),
         Source::Demo => "a made-up exporter".to_owned(),
     }
 }

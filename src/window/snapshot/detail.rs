@@ -2,7 +2,7 @@
 
 use crate::window::badges::{Badge, Badges};
 use crate::window::key::Key;
-use crate::window::lanes::{Lane, LaneId, Opener, Way};
+use crate::window::lanes::{Lane, LaneId, Opener};
 use crate::window::packed::Line;
 use crate::window::select::{Selection, Target};
 use crate::window::slices::Slice;
@@ -64,34 +64,66 @@ struct Draft {
     /// The most lanes of a slice that go up, in the time of the rates, and the bytes of all of these.
     fan: (u64, u64),
     syn_only: bool,
-    /// What the slice that is being booked has, and how many lanes of it go up.
-    open: Ways,
+}
+
+/// What the slice that is being booked has of a row, and how many lanes of it go up. Apart from the drafts, so that many
+/// rows are near each other while every line is looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    ways: Ways,
     lanes: u64,
 }
 
-pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale: &Scale, chosen: &[u32]) -> Vec<Row> {
-    let places = Places::new(selection, chosen);
-    let points = window.slices.all().iter().filter(|slice| times.shows(slice)).count();
-    let key = |row: u32| selection.keys().get(row as usize).copied();
-    let mut drafts: Vec<Draft> =
-        chosen.iter().map(|row| Draft::new(key(*row).unwrap_or(Key::Protocol(0)), points)).collect();
-    let mut parts = Vec::new();
-    let lanes = selection.targets().iter().zip(0..).zip(window.lanes.all());
-    for ((target, id), lane) in lanes {
-        for (row, is_down) in places.of(*target) {
-            if let Some(draft) = drafts.get_mut(row) {
-                draft.describe(lane, is_down, window);
-            }
-            if parts.len() <= PARTS {
-                parts.push(Part { lane: LaneId(id), row, is_down });
+/// All rows of a selection at once, each in the place of its number: for few of them, which the first pass can work out on
+/// its way.
+pub(super) struct Drafts {
+    all: Vec<Draft>,
+    open: Vec<Open>,
+    point: usize,
+}
+
+impl Drafts {
+    pub(super) fn new(window: &Window, selection: &Selection, times: &Times) -> Self {
+        let chosen: Vec<u32> = (0..).take(selection.keys().len()).collect();
+        let (all, _) = described(window, selection, times, &chosen);
+        Self { open: vec![Open::default(); all.len()], all, point: 0 }
+    }
+
+    /// Books a line of the slice that is being read.
+    pub(super) fn book(&mut self, target: Target, tally: Tally) {
+        for (row, is_down) in [(target.down(), true), (target.up(), false)] {
+            if let Some(open) = self.open.get_mut(row as usize) {
+                open.book(is_down, tally);
             }
         }
     }
+
+    /// Every line of a slice was booked.
+    pub(super) fn close(&mut self, slice: &Slice, times: &Times) {
+        let part = SlicePart::new(slice, times, self.point);
+        self.point = self.point.saturating_add(usize::from(part.point.is_some()));
+        for (draft, open) in self.all.iter_mut().zip(&mut self.open) {
+            draft.close(&part, std::mem::take(open));
+        }
+    }
+
+    /// Those that are shown, in this order.
+    pub(super) fn rows(self, times: &Times, chosen: &[u32]) -> Vec<Row> {
+        let mut all: Vec<Option<Draft>> = self.all.into_iter().map(Some).collect();
+        let row = |row: &u32| Some(all.get_mut(*row as usize)?.take()?.finish(times));
+        chosen.iter().filter_map(row).collect()
+    }
+}
+
+pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale: &Scale, chosen: &[u32]) -> Vec<Row> {
+    let (mut drafts, parts) = described(window, selection, times, chosen);
+    let places = Places::new(selection, chosen);
+    let mut open = vec![Open::default(); drafts.len()];
     let mut point = 0_usize;
     for slice in window.slices.all() {
         let mut book = |row: usize, is_down, line: &Line| {
-            if let Some(draft) = drafts.get_mut(row) {
-                draft.book(is_down, scale.apply(line));
+            if let Some(open) = open.get_mut(row) {
+                open.book(is_down, scale.apply(line));
             }
         };
         if parts.len() <= PARTS {
@@ -104,9 +136,38 @@ pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale:
         }
         let part = SlicePart::new(slice, times, point);
         point = point.saturating_add(usize::from(part.point.is_some()));
-        drafts.iter_mut().for_each(|draft| draft.close(&part));
+        for (draft, open) in drafts.iter_mut().zip(&mut open) {
+            draft.close(&part, std::mem::take(open));
+        }
     }
     drafts.into_iter().map(|draft| draft.finish(times)).collect()
+}
+
+/// A draft of each row that is shown, with what its lanes say beyond their counts; and these lanes, or so many of them that
+/// all are to be looked at.
+fn described(window: &Window, selection: &Selection, times: &Times, chosen: &[u32]) -> (Vec<Draft>, Vec<Part>) {
+    let places = Places::new(selection, chosen);
+    let points = window.slices.all().iter().filter(|slice| times.shows(slice)).count();
+    let key = |row: u32| selection.keys().get(row as usize).copied();
+    let mut drafts: Vec<Draft> =
+        chosen.iter().map(|row| Draft::new(key(*row).unwrap_or(Key::Protocol(0)), points)).collect();
+    let mut parts = Vec::new();
+    // Of other rows lanes say nothing, and there may be a million of them.
+    let tells = window.lanes.is_sampled() || drafts.iter().any(|draft| draft.is_conversation());
+    for ((target, id), lane) in selection.targets().iter().zip(0..).zip(window.lanes.all()) {
+        if !tells && PARTS < parts.len() {
+            break;
+        }
+        for (row, is_down) in places.of(*target) {
+            if let Some(draft) = drafts.get_mut(row).filter(|_| tells) {
+                draft.describe(lane, is_down, window);
+            }
+            if parts.len() <= PARTS {
+                parts.push(Part { lane: LaneId(id), row, is_down });
+            }
+        }
+    }
+    (drafts, parts)
 }
 
 /// Where each row stands among those that are shown.
@@ -150,6 +211,17 @@ fn each(slice: &Slice, parts: &[Part], book: &mut impl FnMut(usize, bool, &Line)
     }
 }
 
+impl Open {
+    fn book(&mut self, is_down: bool, tally: Tally) {
+        if is_down {
+            self.ways.down.add(tally);
+        } else {
+            self.ways.up.add(tally);
+            self.lanes = self.lanes.saturating_add(1);
+        }
+    }
+}
+
 impl Draft {
     fn new(key: Key, points: usize) -> Self {
         let row = Row {
@@ -170,9 +242,11 @@ impl Draft {
             before: (0, 0),
             fan: (0, 0),
             syn_only: true,
-            open: Ways::default(),
-            lanes: 0,
         }
+    }
+
+    const fn is_conversation(&self) -> bool {
+        matches!(self.row.key, Key::Conversation { .. })
     }
 
     /// What the lane says beyond its counts.
@@ -183,26 +257,21 @@ impl Draft {
             (Opener::Src, true) | (Opener::Dst, false) => Some(false),
             (Opener::Unknown, _) => None,
         };
-        if matches!(self.row.key, Key::Conversation { .. }) {
+        if self.is_conversation() {
             self.row.opened_inside = self.row.opened_inside.or(opener);
         }
-        let way = window.lanes.way(lane);
-        self.row.badges.put(Badge::Estimated, way.is_some_and(|way| 1 < way.sampling.rate));
-        self.row.badges.put(Badge::Assumed, way.is_some_and(Way::is_assumed));
-    }
-
-    fn book(&mut self, is_down: bool, tally: Tally) {
-        if is_down {
-            self.open.down.add(tally);
-        } else {
-            self.open.up.add(tally);
-            self.lanes = self.lanes.saturating_add(1);
+        // One lane is enough.
+        let Some(way) = window.lanes.way(lane) else { return };
+        if 1 < way.sampling.rate {
+            self.row.badges.put(Badge::Estimated, true);
+        }
+        if way.is_assumed() {
+            self.row.badges.put(Badge::Assumed, true);
         }
     }
 
     /// Every line of a slice was booked.
-    fn close(&mut self, part: &SlicePart<'_>) {
-        let (ways, lanes) = (std::mem::take(&mut self.open), std::mem::take(&mut self.lanes));
+    fn close(&mut self, part: &SlicePart<'_>, Open { ways, lanes }: Open) {
         let (row, bytes, start) = (&mut self.row, ways.sum().counts.bytes, part.slice.start);
         if part.is_before && (row.first <= start || ways != Ways::default()) {
             let (sum, seconds) = self.before;

@@ -7,6 +7,7 @@ use crate::window::once::Fold;
 use crate::window::packed::Line;
 use crate::window::select::{NONE, Selection, Target};
 use crate::window::slices::Slice;
+use crate::window::snapshot::detail::Drafts;
 use crate::window::snapshot::times::Times;
 use crate::window::snapshot::{Point, Sort, View, Ways};
 use crate::window::{Tally, Window};
@@ -82,7 +83,14 @@ impl Measures {
     }
 }
 
-pub(super) fn rank(window: &Window, selection: &Selection, times: &Times, scale: &Scale, view: &View) -> Ranked {
+/// Works out the rows on its way where there are drafts of all of them.
+pub(super) fn rank(
+    window: &Window,
+    (selection, scale): (&Selection, &Scale),
+    times: &Times,
+    view: &View,
+    mut drafts: Option<&mut Drafts>,
+) -> Ranked {
     let mut measures = Measures { sort: view.sort, of: vec![0; selection.keys().len()] };
     let mut ranked = Ranked::default();
     let is_plain = scale.is_plain() && selection.is_everything(&window.lanes);
@@ -90,8 +98,11 @@ pub(super) fn rank(window: &Window, selection: &Selection, times: &Times, scale:
         let (rates, shows) = (times.has(slice), times.shows(slice));
         let counts = rates || view.sort == Sort::Total;
         let mut tallies = slice.totals;
-        if counts || shows && !is_plain {
+        if counts || shows && !is_plain || drafts.is_some() {
             tallies = pass(slice, selection, scale, |target, tally, lane| {
+                if let Some(drafts) = &mut drafts {
+                    drafts.book(target, tally);
+                }
                 if counts {
                     measures.add(target, tally);
                 }
@@ -99,6 +110,9 @@ pub(super) fn rank(window: &Window, selection: &Selection, times: &Times, scale:
                     ranked.book(window, target, tally, lane);
                 }
             });
+        }
+        if let Some(drafts) = &mut drafts {
+            drafts.close(slice, times);
         }
         if rates {
             ranked.total.iter_mut().zip(tallies).for_each(|(total, more)| total.add(more));
@@ -158,21 +172,17 @@ impl Ranked {
     fn choose(&mut self, measures: &Measures, selection: &Selection, view: &View) {
         let keys = selection.keys();
         let key = |row: u32| keys.get(row as usize).copied().unwrap_or(Key::Protocol(0));
-        let mut all: Vec<(u64, u32)> = measures
-            .of
-            .iter()
-            .zip(0..)
-            .filter(|(measure, _)| **measure != 0)
-            .map(|(measure, row)| (*measure, row))
-            .collect();
+        // Numbers alone: there may be a million of them.
+        let measure = |row: u32| measures.of.get(row as usize).copied().unwrap_or(0);
+        let mut all: Vec<u32> = (0..).take(measures.of.len()).filter(|row| measure(*row) != 0).collect();
         self.row_count = all.len();
-        let order = |a: &(u64, u32), b: &(u64, u32)| b.0.cmp(&a.0).then_with(|| key(a.1).cmp(&key(b.1)));
+        let order = |a: &u32, b: &u32| measure(*b).cmp(&measure(*a)).then_with(|| key(*a).cmp(&key(*b)));
         if view.rows < all.len() {
             all.select_nth_unstable_by(view.rows, order);
             all.truncate(view.rows);
         }
         all.sort_unstable_by(order);
-        self.chosen = all.into_iter().map(|(_, row)| row).collect();
+        self.chosen = all;
         for row in view.keep.iter().filter_map(|key| selection.find(*key)) {
             if !self.chosen.contains(&row) {
                 self.chosen.push(row);

@@ -82,7 +82,7 @@ fn a_person_finds_what_filled_the_line_last_night_and_compares_it_with_the_eveni
     );
     session.press("]]");
     session.wait_for("10.0.0.66");
-    session.press("--");
+    session.press_for("-", "1 min until");
     // Against the evening before.
     session.press_for("C", "against the span before");
     session.press_for("C", "against a day earlier");
@@ -95,7 +95,9 @@ fn a_person_finds_what_filled_the_line_last_night_and_compares_it_with_the_eveni
     session.press_for("y", "as a filter for tcpdump");
     session.press_for("t", "host 10.0.0.66");
     session.wait_for_octets(b"\x1b]52;c;");
-    session.press("\x1b\x1b");
+    session.press_for("\x1b", "The selected row");
+    session.press("\x1b");
+    session.wait_until(|screen| !screen.contents().contains("Copy"), "the rows");
     // A note for the colleagues.
     session.press_for("b", "note: ");
     session.press_for("a new host uploads\r", "noted at");

@@ -1,0 +1,84 @@
+//! What a filter asks of those who report: for most files there are few, so that it can be tried with each of them.
+//!
+//! A filter that all of them meet is none of exporters, and one that only one of them can meet is answered from what
+//! roll-ups know of conversations by exporter. It reads nothing.
+
+use crate::filter::{Address, Filter, Number, Test};
+use crate::flow::{FlowRecord, Timestamp};
+use crate::store::accounts::Identity;
+use crate::store::ask::NOBODY;
+
+/// Exporters with which a filter is tried.
+const TRIED: usize = 1024;
+
+/// The filter without what it asks of exporters, when it asks the same of all of them.
+pub(super) fn reduced(filter: &Filter, exporters: &[(i64, Identity)]) -> Filter {
+    let rests = rests(filter, exporters);
+    match rests.first() {
+        Some((_, first)) if rests.len() == exporters.len() && rests.iter().all(|(_, rest)| rest == first) => {
+            first.clone()
+        }
+        _ => filter.clone(),
+    }
+}
+
+/// What is asked besides of the only exporter whose flows can match.
+pub(super) fn only(filter: &Filter, exporters: &[(i64, Identity)]) -> Option<Filter> {
+    let mut rests = rests(filter, exporters);
+    (rests.len() == 1).then(|| rests.pop()).flatten().map(|(_, rest)| rest)
+}
+
+/// Those whose flows can match, and what is asked of them besides.
+fn rests(filter: &Filter, exporters: &[(i64, Identity)]) -> Vec<(i64, Filter)> {
+    if TRIED < exporters.len() {
+        return Vec::new();
+    }
+    let rest = |(id, (address, domain, version)): &(i64, Identity)| {
+        let flow = FlowRecord { exporter: *address, ..FlowRecord::blank(Timestamp(0), NOBODY, *domain, *version) };
+        let decided = |test: &Test| is_of_exporters(test).then(|| Filter::from(test.clone()).matches(&flow));
+        Some((*id, filter.given(&decided)?))
+    };
+    exporters.iter().filter_map(rest).collect()
+}
+
+const fn is_of_exporters(test: &Test) -> bool {
+    matches!(
+        test,
+        Test::Address { field: Address::Exporter, .. } | Test::Number { field: Number::Domain | Number::Version, .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter;
+    use crate::flow::{ObservationDomainId, Version};
+
+    fn filter(text: &str) -> Filter {
+        filter::parse(text, &|_| Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn exporters_are_taken_out_of_a_filter() {
+        let exporter = |last: u8| {
+            let address = std::net::IpAddr::from([192, 0, 2, last]);
+            (i64::from(last), (address, ObservationDomainId(0), Version::Ipfix))
+        };
+        let two = [exporter(1), exporter(2)];
+        for (text, all, one) in [
+            ("router ip 192.0.2.1", "router ip 192.0.2.1", Some("any")),
+            ("router net 192.0.2.0/24 and port 53", "port 53", None),
+            ("router ip 192.0.2.1 and port 53", "router ip 192.0.2.1 and port 53", Some("port 53")),
+            ("not router ip 192.0.2.1 and ip 10.0.0.1", "not router ip 192.0.2.1 and ip 10.0.0.1", Some("ip 10.0.0.1")),
+            ("router ip 192.0.2.1 or port 53", "router ip 192.0.2.1 or port 53", None),
+            ("router ip 192.0.2.9", "router ip 192.0.2.9", None),
+            ("port 53", "port 53", None),
+        ] {
+            let asked = filter(text);
+            assert_eq!(reduced(&asked, &two).to_string(), filter(all).to_string(), "{text}");
+            assert_eq!(only(&asked, &two).map(|rest| rest.to_string()).as_deref(), one, "{text}");
+        }
+        // Of one exporter, everything is of it.
+        assert!(reduced(&filter("router ip 192.0.2.1"), &two[..1]).is_all());
+    }
+}
