@@ -70,8 +70,8 @@ impl Witness {
         if !self.asked.has_changed().unwrap_or(false) {
             return None;
         }
-        let before = std::mem::replace(&mut self.now, *self.asked.borrow_and_update());
-        let flow = self.now.flow.filter(|_| before.flow != self.now.flow)?;
+        self.now = *self.asked.borrow_and_update();
+        let flow = self.now.flow?;
         Some((flow, self.find(collector, &flow).map(Arc::new)))
     }
 

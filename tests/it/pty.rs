@@ -432,3 +432,41 @@ fn the_terminal_is_restored_after_a_panic_and_the_message_is_readable() {
     session.wait_for("a bug on the screen");
     session.ends(101);
 }
+
+/// What its record was, octet by octet, and when the templates of its exporter came.
+#[test]
+fn a_flow_shows_the_record_that_it_was_made_of() {
+    let mut session = Session::demo((120, 60));
+    session.wait_for("https");
+    session.press_for("6", "the newest");
+    session.press_for(" ", "FROZEN");
+    session.press("j");
+    session.wait_until(has_selected_row, "a selected row");
+    session.press_for("\r", "One flow");
+    session.press_for("G", " octets at ");
+    session.press_for("\x1b", "Flows by arrival");
+    session.press_for("5", "Exporters and their health");
+    session.press_for("je", "when each was last refreshed");
+    session.press("q");
+    session.ends(0);
+}
+
+#[test]
+fn the_configuration_says_how_the_screen_begins_and_what_its_keys_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowglass.toml");
+    let text = "[screen]\nview = 'services, protocols'\nspan = '5m'\nunits = 'packets'\n[keys]\nfreeze = 'z'\n\
+                [presets]\nmine = 'proto udp'\n";
+    std::fs::write(&path, text).unwrap();
+    let mut session = Session::program(&["demo", "--config", path.to_str().unwrap()], &[], (120, 40));
+    session.wait_for("Protocols by rate, last 5 min");
+    session.wait_for("p/s");
+    session.press_for("z", "FROZEN");
+    session.press("z");
+    session.wait_until(|screen| !screen.contents().contains("FROZEN"), "live traffic");
+    session.press_for("i", "mine");
+    session.press("\x1b[F\r");
+    session.wait_for("proto udp; `/` shows the filter");
+    session.press("q");
+    session.ends(0);
+}
