@@ -2,13 +2,11 @@
 //!
 //! Rows are read forwards from a moment near the newest one, and, where more of the past is wanted, backwards from there,
 //! so that what is new never waits for what is old. What the writer puts between rows that were read already is found by
-//! its own notes ([`insertions`]). Each call sees one state of the file, in which all rows of the part that was read, and
+//! its own notes (`insertions`). Each call sees one state of the file, in which all rows of the part that was read, and
 //! no others, have been handed out.
 //!
 //! It waits for nothing and keeps no row. A part that the writer has deleted, or notes that are gone, are told as
 //! [`Followed::Lost`]: then nothing that was handed out before counts any more.
-//!
-//! [`insertions`]: crate::store::insertions
 
 use std::collections::HashMap;
 

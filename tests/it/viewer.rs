@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -143,6 +143,12 @@ impl Lines {
     }
 }
 
+/// A screen that remembers nothing of another one, and knows no settings but these.
+fn screen(state: &Path, arguments: &[&str]) -> Session {
+    let variables = [("XDG_STATE_HOME", state.to_str().unwrap()), ("FLOWGLASS_CONFIG", "")];
+    Session::program(&[arguments, &["--no-dns"]].concat(), &variables, (140, 40))
+}
+
 /// What a table says of flows and packets.
 fn says(output: &Output, (_, packets, flows): Sums) {
     let stdout = text(&output.stdout);
@@ -156,7 +162,7 @@ fn three_viewers_and_a_ranking_without_end_cost_nothing_and_agree() {
     let mut collector = place.collector();
     let lines = Lines::start(&mut place.viewer(&["--json"]));
     let table = place.viewer(&["--once", "3600"]).spawn().unwrap();
-    let mut screen = Session::program(&["--view", "--no-dns", "--db", place.db()], &[], (120, 40));
+    let mut screen = screen(place.folder.path(), &["--view", "--db", place.db()]);
     let stop = Arc::new(AtomicBool::new(false));
     let ranking = {
         let (stop, db) = (Arc::clone(&stop), place.db().to_owned());
@@ -200,9 +206,9 @@ fn a_screen_attaches_itself_and_says_when_its_collector_goes_and_comes() {
     wait_for_flows(&mut collector, sums(1).2);
     // The port is taken, and so is whatever the settings say of metrics: a viewer binds nothing.
     let (port, pid) = (collector.address.port().to_string(), collector.child.id());
-    let arguments = ["--no-dns", "--host", "127.0.0.1", "--port", &port, "--metrics", &format!("127.0.0.1:{port}")];
+    let arguments = ["--host", "127.0.0.1", "--port", &port, "--metrics", &format!("127.0.0.1:{port}")];
     let taken = std::net::TcpListener::bind(("127.0.0.1", collector.address.port())).unwrap();
-    let mut screen = Session::program(&[&arguments[..], &["--db", place.db()]].concat(), &[], (140, 40));
+    let mut screen = screen(place.folder.path(), &[&arguments[..], &["--db", place.db()]].concat());
     let shown = screen.wait_for(&format!("process {pid} collects: this screen looks on"));
     assert!(shown.contains("VIEW"), "{shown}");
     screen.wait_for("flushed");
@@ -230,7 +236,8 @@ fn a_screen_attaches_itself_and_says_when_its_collector_goes_and_comes() {
 fn a_database_that_nobody_owns_is_browsed_up_to_its_newest_flow() {
     let stored = Stored::new(&[flow(0, 1, 7), flow(1_000, 2, 8), flow(30_000, 3, 9)]);
     let db = stored.path.to_str().unwrap();
-    let mut screen = Session::program(&["--view", "--no-dns", "--db", db], &[("TZ", "UTC")], (120, 40));
+    let folder = tempfile::tempdir().unwrap();
+    let mut screen = screen(folder.path(), &["--view", "--db", db]);
     let shown = screen.wait_for("no collector runs; the last flow is of 20");
     assert!(shown.contains("STORED"), "{shown}");
     screen.wait_for("10.0.0.3");

@@ -43,12 +43,14 @@ impl Viewed {
 
     /// A feed with what is known of its collector.
     pub(in crate::run) fn on(&self, feed: Feed) -> Feed {
+        // A moment that somebody went back to is read by itself.
+        let past = if feed.wish.at.is_none() { feed.past.max(self.past) } else { feed.past };
         Feed {
             now: self.clock,
             source: self.source.clone(),
             notice: self.notice.clone(),
             storage: Some(self.storage.clone()),
-            past: feed.past.max(self.past),
+            past,
             ..feed
         }
     }

@@ -242,7 +242,11 @@ fn who_asks_for_the_owner_is_in_nobodys_way() {
     place.write(&flows(NOW, 0..1));
     let stop = AtomicBool::new(false);
     let found: Vec<_> = thread::scope(|scope| {
-        scope.spawn(|| while !stop.load(Ordering::Relaxed) && owner(&place.path).is_ok() {});
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) && owner(&place.path).is_ok() {
+                std::hint::spin_loop()
+            }
+        });
         let open = |_| Writer::open(&place.path, Options::default()).map(|_writer| owner(&place.path).unwrap());
         let found = (0..30).map(open).collect();
         stop.store(true, Ordering::Relaxed);

@@ -59,8 +59,9 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, frame: Frame, app: &App, them
 /// Which moment figures are settled up to. What a collector elsewhere has not written yet is not settled either.
 fn settled(app: &App) -> String {
     let (feed, snapshot) = (app.feed(), app.snapshot());
+    let stands = app.frozen_since().is_some() || feed.wish.at.is_some();
     let unwritten = match feed.source {
-        Source::Stored { is_live: true, .. } if app.frozen_since().is_none() => feed.now.since(snapshot.at) / 1000,
+        Source::Stored { is_live: true, .. } if !stands => feed.now.since(snapshot.at) / 1000,
         _ => 0,
     };
     match snapshot.unsettled_s().saturating_add(unwritten) {
