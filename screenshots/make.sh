@@ -2,7 +2,7 @@
 # Makes the pictures in this folder from the real program, in a real terminal on a screen that nobody sees.
 # Needs Xvfb, kitty, xdotool, ImageMagick and JetBrains Mono; on Debian:
 #   apt-get install --no-install-recommends xvfb kitty xdotool imagemagick fonts-jetbrains-mono
-# Usage: screenshots/make.sh [NAME…]    all pictures, or the named ones: main small tiny help waiting mono host exporters
+# Usage: screenshots/make.sh [NAME…]    all pictures, or the named ones: main small tiny help waiting mono host exporters past
 # flows tour; `tour` is an animation. PROGRAM=PATH takes a program that is built already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -100,11 +100,16 @@ picture() {
         rm screenshots/{flow,arrival}.png
         ;;
     mono) shot mono 120 40 100 - env NO_COLOR=1 "$program" demo ;;
-    *) echo "screenshots: no picture \`$1\`; there are main, small, tiny, help, waiting, mono, host, exporters, flows, download and tour" >&2; exit 2 ;;
+    past)
+        screenshots/night.py >"$scratch/night.pcap"
+        "$program" replay --no-ui "$scratch/night.pcap" --db "$scratch/night.db" >"$scratch/night.log" 2>&1
+        shot past 120 40 6 3,t,0,3,colon,2,0,Return,C,C,j "$program" --view --db "$scratch/night.db"
+        ;;
+    *) echo "screenshots: no picture \`$1\`; there are main, small, tiny, help, waiting, mono, host, exporters, flows, download, past and tour" >&2; exit 2 ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- main small tiny help waiting mono host exporters flows download tour
+[ $# -gt 0 ] || set -- main small tiny help waiting mono host exporters flows download past tour
 pictures=()
 for name in "$@"; do
     picture "$name" &

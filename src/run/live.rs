@@ -234,6 +234,7 @@ impl Live {
         let (storage, notice) = self.stored();
         let feed = Feed {
             health: Arc::clone(&self.health),
+            is_stored: self.asks.can_ask(),
             storage,
             now: self.now,
             utc_offset_s: self.utc_offset_s,

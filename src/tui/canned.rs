@@ -240,6 +240,7 @@ pub(crate) fn silent() -> Feed {
         now: NOW,
         started: STARTED,
         source: live(),
+        is_stored: true,
         storage: Some(StorageView { path: "/var/lib/flowglass/flows.db".to_owned(), ..StorageView::default() }),
         ..Feed::default()
     }

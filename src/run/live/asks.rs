@@ -112,6 +112,11 @@ impl Asks {
         }
     }
 
+    /// Whether there is a database.
+    pub(super) const fn can_ask(&self) -> bool {
+        self.path.is_some()
+    }
+
     /// Asks what a wish wants to know, and stops what nobody wants any more.
     pub(super) fn prepare(&mut self, wish: &Wish) {
         let filter = wish.filter.clone().and(wish.tail_filter.clone());

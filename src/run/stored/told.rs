@@ -128,9 +128,8 @@ impl Teller {
             Some(run) => (Arc::clone(&self.health), run.last_alive.max(newest)),
             // What the last run lacked is no matter of now.
             None => {
-                let known = if self.owner.is_some() { newest } else { end_of_slice(newest) };
                 let health = Health { sockets: Vec::new(), missing: Vec::new(), ..self.health.as_ref().clone() };
-                (Arc::new(health), known)
+                (Arc::new(health), newest)
             }
         }
     }
@@ -174,10 +173,4 @@ impl Teller {
             (None, None) => Some("no collector runs, and no flow is stored".to_owned()),
         }
     }
-}
-
-/// Where nothing more comes, the clock stands where the newest flow counts: figures end with a slice of time.
-fn end_of_slice(newest: Timestamp) -> Timestamp {
-    const SLICE_MS: i64 = 10_000;
-    Timestamp(newest.0.div_euclid(SLICE_MS).saturating_add(1).saturating_mul(SLICE_MS))
 }

@@ -67,7 +67,7 @@ mod tests {
         let two = [exporter(1), exporter(2)];
         for (text, all, one) in [
             ("router ip 192.0.2.1", "router ip 192.0.2.1", Some("any")),
-            ("router ip 192.0.2.0/24 and port 53", "port 53", None),
+            ("router ip in [192.0.2.1 192.0.2.2] and port 53", "port 53", None),
             ("router ip 192.0.2.1 and port 53", "router ip 192.0.2.1 and port 53", Some("port 53")),
             ("not router ip 192.0.2.1 and ip 10.0.0.1", "not router ip 192.0.2.1 and ip 10.0.0.1", Some("ip 10.0.0.1")),
             ("router ip 192.0.2.1 or port 53", "router ip 192.0.2.1 or port 53", None),

@@ -61,7 +61,7 @@ const FILTERS: &[&str] = &[
     "router ip 192.0.2.1",
     "not router ip 192.0.2.0",
     "router ip 192.0.2.1 and ip 10.0.0.1 and proto tcp",
-    "router ip 192.0.2.0/24 and service 2",
+    "router ip in [192.0.2.0 192.0.2.1] and service 2",
     "port 3",
     "bytes > 50k",
     "in if 1",

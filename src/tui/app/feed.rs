@@ -104,7 +104,9 @@ pub struct Feed {
     pub strip: Option<Arc<Strip>>,
     pub moves: Option<Arc<Moves>>,
     pub health: Arc<Health>,
-    /// `None` where nothing is stored.
+    /// Whether there is a database, and with it a past.
+    pub is_stored: bool,
+    /// `None` where nothing is stored, and before anything was.
     pub storage: Option<StorageView>,
     pub now: Timestamp,
     /// What the clock on screen adds to UTC.

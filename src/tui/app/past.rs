@@ -1,6 +1,6 @@
 //! Back in time: the moment that is looked at, the marks, and what shall be compared.
 
-use super::{App, Kind, Place, Request, Screen, Source, Tab};
+use super::{App, Kind, Place, Request, Screen, Tab};
 use crate::flow::Timestamp;
 use crate::store::top::Order;
 use crate::tui::app::stored::{Baseline, Comparison, Day, by};
@@ -98,7 +98,7 @@ impl App {
 
     /// Whether there is anything to go back to.
     pub(super) const fn has_past(&self) -> bool {
-        self.feed.storage.is_some() || matches!(self.feed.source, Source::Stored { .. })
+        self.feed.is_stored
     }
 
     /// The day whose strip is shown.

@@ -69,9 +69,7 @@ fn title(app: &App) -> String {
 
 fn nothing(app: &App, moves: Option<&Moves>) -> String {
     match moves {
-        None if app.feed().storage.is_none() => {
-            "nothing is stored, so that there is nothing to compare with".to_owned()
-        }
+        None if !app.feed().is_stored => "nothing is stored, so that there is nothing to compare with".to_owned(),
         None => "reading both spans".to_owned(),
         Some(Moves { failed: Some(why), .. }) => format!("it cannot be read: {}", app.labels().text(why)),
         Some(_) => "nothing moved".to_owned(),

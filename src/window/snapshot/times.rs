@@ -35,6 +35,8 @@ impl Times {
         let earliest = window.slices.all().iter().find(|slice| !slice.is_empty()).map_or(running, |slice| slice.start);
         let boundary = |time: i64| Self::boundary(window, time);
         let mut end = match view.until {
+            // Nothing more comes, and what the last slice has is all of it.
+            Until::Settled if window.is_over => running.saturating_add(FINE),
             Until::Settled => boundary(settled.0.div_euclid(1000).max(now_s.saturating_sub(OLDEST_END))),
             Until::Now => running.saturating_add(FINE),
         };

@@ -118,7 +118,7 @@ fn notes_and_bundles_are_errands() {
     assert_eq!((to, to.since(from), filter.as_str()), (NOW.plus(-120_000), 60_000, "proto tcp"));
     // Where nothing is stored there is neither.
     let mut app = canned::app(&[]);
-    let feed = Feed { storage: None, ..canned::answer(app.wish()) };
+    let feed = Feed { is_stored: false, ..canned::answer(app.wish()) };
     app.update(Event::Feed(feed));
     typed(&mut app, "[");
     assert!(app.notice().unwrap().starts_with("nothing is stored") && app.wish().at.is_none());
