@@ -14,8 +14,8 @@ use flowglass::store::ask::{By, Question, Read};
 use flowglass::store::history::History;
 use flowglass::store::scan::Watch;
 use flowglass::store::top::Order;
-use flowglass::wire::emit::Message;
 use flowglass::window::{Dimension, Limits, View, Window};
+use flowglass::wire::emit::Message;
 use flowglass::wire::v9;
 use flowglass::{filter, names};
 

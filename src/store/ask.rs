@@ -280,7 +280,8 @@ fn planned(
     if let Some(plan) = plan::plan(question) {
         return Ok(Some(plan));
     }
-    let Some(plan) = reporters::only(question.filter, exporters).and_then(|rest| plan::reported(question, &rest)) else {
+    let Some(plan) = reporters::only(question.filter, exporters).and_then(|rest| plan::reported(question, &rest))
+    else {
         return Ok(None);
     };
     // Roll-ups of an older program do not tell exporters apart.

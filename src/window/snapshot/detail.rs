@@ -236,13 +236,7 @@ impl Draft {
             opened_inside: None,
             badges: Badges::default(),
         };
-        Self {
-            row,
-            bytes: [[0; 2]; AVERAGES.len()],
-            before: (0, 0),
-            fan: (0, 0),
-            syn_only: true,
-        }
+        Self { row, bytes: [[0; 2]; AVERAGES.len()], before: (0, 0), fan: (0, 0), syn_only: true }
     }
 
     const fn is_conversation(&self) -> bool {
