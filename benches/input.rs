@@ -107,7 +107,7 @@ const PAIRS: [Pair; 3] = [
 
 /// Whether there are rows with figures.
 fn has_rows(text: &str) -> bool {
-    text.lines().any(|line| line.contains(" 10.") && line.contains("b/s"))
+    text.lines().any(|line| (line.contains(" 10.") || line.contains(" 192.0.2.")) && line.contains("b/s"))
 }
 
 /// Prints what a key took, and returns the worst.

@@ -21,13 +21,15 @@ pub mod terminal;
 pub mod units;
 pub mod view;
 
+use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::{mpsc, watch};
@@ -207,7 +209,7 @@ impl Desk {
                 _ = signals.interrupt.recv() => return Ok(Exit::Signal),
                 _ = signals.resume.recv() => self.resume()?,
                 () = sleep_until(self.next_frame), if drawing => self.draw()?,
-                input = next_input(&mut self.inputs) => match self.hear(input) {
+                input = next_input(&mut self.inputs) => match self.hear(input).await {
                     Heard::Nothing => {}
                     Heard::Gone => return Ok(Exit::Hangup),
                     Heard::Request(Request::Quit) => return Ok(Exit::Quit),
@@ -249,7 +251,7 @@ impl Desk {
 
     /// Takes an input in, and all that came along with it, so that held keys cost one frame. Stops at the first one that
     /// asks for more than a frame.
-    fn hear(&mut self, first: Option<io::Result<Input>>) -> Heard {
+    async fn hear(&mut self, first: Option<io::Result<Input>>) -> Heard {
         let mut next = Some(first);
         while let Some(input) = next {
             let Some(Ok(input)) = input else { return Heard::Gone };
@@ -274,7 +276,7 @@ impl Desk {
                 }
                 Some(request) => return Heard::Request(request),
             }
-            next = self.inputs.as_mut().and_then(|inputs| inputs.next().now_or_never());
+            next = waiting_input(&mut self.inputs).await;
         }
         Heard::Nothing
     }
@@ -356,6 +358,17 @@ enum Heard {
     Request(Request),
     /// There is no terminal to hear any more.
     Gone,
+}
+
+/// What has come already. It is asked for by this task and not with `now_or_never`: a stream that has nothing keeps the
+/// waker of who asked, and takes no other until something comes, so that the next key would wake nobody.
+async fn waiting_input(inputs: &mut Option<EventStream>) -> Option<Option<io::Result<Input>>> {
+    let inputs = inputs.as_mut()?;
+    poll_fn(|context| match inputs.poll_next_unpin(context) {
+        Poll::Ready(input) => Poll::Ready(Some(input)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn next_input(inputs: &mut Option<EventStream>) -> Option<io::Result<Input>> {

@@ -20,6 +20,7 @@ pub(crate) struct Terminal {
     model: Arc<(Mutex<vt100::Parser>, Condvar)>,
     /// Held, since the terminal goes with it.
     _master: Box<dyn MasterPty + Send>,
+    _state: tempfile::TempDir,
 }
 
 impl Terminal {
@@ -33,7 +34,8 @@ impl Terminal {
         command.env("LC_ALL", "C.UTF-8");
         command.env("TERM", "xterm-256color");
         // No look of a run before, and none for the next one.
-        command.env("XDG_STATE_HOME", "/nonexistent");
+        let state = tempfile::tempdir().expect("a folder");
+        command.env("XDG_STATE_HOME", state.path());
         let child = pty.slave.spawn_command(command).expect("the program");
         let mut output = pty.master.try_clone_reader().expect("its output");
         let keys = pty.master.take_writer().expect("its input");
@@ -47,7 +49,7 @@ impl Terminal {
                 shown.1.notify_all();
             }
         });
-        Self { child, keys, model, _master: pty.master }
+        Self { child, keys, model, _master: pty.master, _state: state }
     }
 
     pub(crate) fn id(&self) -> String {

@@ -470,3 +470,19 @@ fn the_configuration_says_how_the_screen_begins_and_what_its_keys_are() {
     session.press("q");
     session.ends(0);
 }
+
+/// A feed comes once a second; a key must not wait for it.
+#[test]
+fn a_key_wakes_the_screen_by_itself() {
+    let mut session = Session::demo((80, 24));
+    session.wait_for("Conversations by rate");
+    let begin = std::time::Instant::now();
+    for _ in 0..15 {
+        session.press_for("?", "overview: how much, since when, who");
+        session.press_for("\x1b", "Conversations by rate");
+    }
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(15), "30 keys took {took:?}");
+    session.press("q");
+    session.ends(0);
+}
