@@ -37,20 +37,11 @@ pub enum Dimension {
     InInterface = 4,
     /// Exporter and the interface through which traffic went out.
     OutInterface = 5,
-    /// A conversation, as one exporter reports it.
-    Reported = 6,
 }
 
 impl Dimension {
-    pub const ALL: [Self; 7] = [
-        Self::Conversation,
-        Self::Host,
-        Self::Service,
-        Self::Protocol,
-        Self::InInterface,
-        Self::OutInterface,
-        Self::Reported,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Conversation, Self::Host, Self::Service, Self::Protocol, Self::InInterface, Self::OutInterface];
 }
 
 /// The length of a bucket.
@@ -165,8 +156,7 @@ impl Book {
         // What the raw row holds.
         let counts = Counts { bytes: held(flow.counts.bytes), packets: held(flow.counts.packets) };
         let Self { conversations, paths, .. } = self;
-        // Rows of exporters are counted from 1, and few.
-        conversations.stage(u32::try_from(exporter).unwrap_or(0), flow, |stage| {
+        conversations.stage(flow, |stage| {
             booking.minutes(counts, |minute, counts| {
                 let (bucket, ends) = (bucket(minute), minute == end);
                 stage(bucket, counts, ends);

@@ -16,18 +16,8 @@ use crate::store::keys::RowKey;
 use crate::store::{Action, Error, exporter_names, insertions, notes, troubles};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
-pub(super) const MIGRATIONS: &[&str] = &[
-    V1,
-    V2,
-    V3,
-    exporter_names::TABLE,
-    V5,
-    derived::TABLES,
-    troubles::TABLES,
-    notes::TABLE,
-    insertions::TABLE,
-    derived::REPORTED,
-];
+pub(super) const MIGRATIONS: &[&str] =
+    &[V1, V2, V3, exporter_names::TABLE, V5, derived::TABLES, troubles::TABLES, notes::TABLE, insertions::TABLE];
 
 /// The version of files that have no roll-ups yet.
 #[cfg(test)]

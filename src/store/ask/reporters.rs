@@ -1,7 +1,7 @@
 //! What a filter asks of those who report: for most files there are few, so that it can be tried with each of them.
 //!
-//! A filter that all of them meet is none of exporters, and one that only one of them can meet is answered from what
-//! roll-ups know of conversations by exporter. It reads nothing.
+//! A filter that all of them meet is none of exporters, so that roll-ups know what it asks for: what they say of a host
+//! or a conversation is of all who report it. It reads nothing.
 
 use crate::filter::{Address, Filter, Number, Test};
 use crate::flow::{FlowRecord, Timestamp};
@@ -20,12 +20,6 @@ pub(super) fn reduced(filter: &Filter, exporters: &[(i64, Identity)]) -> Filter 
         }
         _ => filter.clone(),
     }
-}
-
-/// What is asked besides of the only exporter whose flows can match.
-pub(super) fn only(filter: &Filter, exporters: &[(i64, Identity)]) -> Option<Filter> {
-    let mut rests = rests(filter, exporters);
-    (rests.len() == 1).then(|| rests.pop()).flatten().map(|(_, rest)| rest)
 }
 
 /// Those whose flows can match, and what is asked of them besides.
@@ -65,18 +59,17 @@ mod tests {
             (i64::from(last), (address, ObservationDomainId(0), Version::Ipfix))
         };
         let two = [exporter(1), exporter(2)];
-        for (text, all, one) in [
-            ("router ip 192.0.2.1", "router ip 192.0.2.1", Some("any")),
-            ("router ip in [192.0.2.1 192.0.2.2] and port 53", "port 53", None),
-            ("router ip 192.0.2.1 and port 53", "router ip 192.0.2.1 and port 53", Some("port 53")),
-            ("not router ip 192.0.2.1 and ip 10.0.0.1", "not router ip 192.0.2.1 and ip 10.0.0.1", Some("ip 10.0.0.1")),
-            ("router ip 192.0.2.1 or port 53", "router ip 192.0.2.1 or port 53", None),
-            ("router ip 192.0.2.9", "router ip 192.0.2.9", None),
-            ("port 53", "port 53", None),
+        for (text, all) in [
+            ("router ip 192.0.2.1", "router ip 192.0.2.1"),
+            ("router ip in [192.0.2.1 192.0.2.2] and port 53", "port 53"),
+            ("not router ip 192.0.2.9 and not port 53", "not port 53"),
+            ("not router ip 192.0.2.1 and ip 10.0.0.1", "not router ip 192.0.2.1 and ip 10.0.0.1"),
+            ("router ip 192.0.2.1 or port 53", "router ip 192.0.2.1 or port 53"),
+            ("router ip 192.0.2.9", "router ip 192.0.2.9"),
+            ("port 53", "port 53"),
         ] {
             let asked = filter(text);
             assert_eq!(reduced(&asked, &two).to_string(), filter(all).to_string(), "{text}");
-            assert_eq!(only(&asked, &two).map(|rest| rest.to_string()).as_deref(), one, "{text}");
         }
         // Of one exporter, everything is of it.
         assert!(reduced(&filter("router ip 192.0.2.1"), &two[..1]).is_all());

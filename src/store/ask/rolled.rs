@@ -130,26 +130,12 @@ impl Reading<'_> {
                 [filter.matches(flow), false]
             }
             Dimension::InInterface | Dimension::OutInterface => {
-                let is_known = self.report(slot.exporter(), flow);
-                [is_known && filter.matches(flow), false]
-            }
-            Dimension::Reported => {
-                let is_known = self.report(slot.reporter(), flow);
-                [false, true].map(|back| {
-                    conversation(slot, back, flow);
-                    is_known && filter.matches(flow)
-                })
+                let known = self.exporters.iter().find(|(id, _)| *id == slot.exporter());
+                let Some((_, (exporter, domain, version))) = known else { return [false; 2] };
+                (flow.exporter, flow.domain, flow.version) = (*exporter, *domain, *version);
+                [filter.matches(flow), false]
             }
         }
-    }
-
-    /// Has a flow be one of an exporter; false when that is not known.
-    fn report(&self, id: i64, flow: &mut FlowRecord) -> bool {
-        let known = self.exporters.iter().find(|(other, _)| *other == id);
-        if let Some((_, (exporter, domain, version))) = known {
-            (flow.exporter, flow.domain, flow.version) = (*exporter, *domain, *version);
-        }
-        known.is_some()
     }
 
     fn add(&self, slot: Slot, pair: Pair, covered: u64, groups: &mut Groups, flow: &mut FlowRecord) {
@@ -170,7 +156,6 @@ impl Reading<'_> {
         };
         match self.part.how {
             How::Same => put(slot, pair),
-            How::Unreported => put(slot.unreported(), pair),
             How::There => put(slot, Pair([there, none])),
             How::Back => put(slot, Pair([back, none])),
             How::AsBack => put(slot, Pair([none, there])),

@@ -242,35 +242,3 @@ fn deleted_rows_are_said_where_roll_ups_do_not_stand_in() {
     let keys: BTreeMap<_, _> = rolled.rows.iter().map(|row| (row.key, row.pair)).collect();
     assert_eq!(keys.len(), 2);
 }
-
-#[test]
-fn conversations_of_one_exporter_are_in_roll_ups_since_these_tell_exporters_apart() {
-    let place = Place::new();
-    let other = |mut flow: FlowRecord| {
-        flow.exporter = [192, 0, 2, 99].into();
-        flow
-    };
-    let mut writer = open(&place, Limits { flows: 1, ..OFTEN });
-    writer.push(batch(NOW, 0..50));
-    writer.push(flows(NOW, 50..80).into_iter().map(other).collect());
-    writer.flush(NOW, &Health::default()).unwrap();
-    drop(writer);
-    let filter = parsed("router ip 192.0.2.99");
-    let span = (minute(-600), minute(600));
-    let question = Question { filter: &filter, by: By::Conversation, order: Order::Bytes, span, read: Read::Quick };
-    let history = History::open(&place.path).unwrap();
-    let ask = || {
-        let exporters = exporters(&place.sqlite()).unwrap();
-        planned(&place.sqlite(), &question, &exporters).unwrap()
-    };
-    assert!(ask().is_some_and(|plan| plan.is_bounded()));
-    let quick = history.ranking(&question, 100, &Watch::NOBODY).unwrap();
-    let rows = Question { read: Read::Rows, ..question };
-    assert_eq!(quick.rows, history.ranking(&rows, 100, &Watch::NOBODY).unwrap().rows);
-    assert!(!quick.rows.is_empty());
-    // What an older program wrote does not.
-    place.sqlite().execute("UPDATE derived SET reported = ?1", [span.0.0 + 1]).unwrap();
-    assert!(ask().is_none());
-    let old = history.ranking(&question, 100, &Watch::NOBODY).unwrap();
-    assert_eq!((old.rows, old.exact), (quick.rows, true));
-}

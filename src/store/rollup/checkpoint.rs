@@ -42,7 +42,6 @@ impl Book {
             Dimension::Protocol => self.services(Slot::protocol),
             Dimension::InInterface => self.interfaces(|path| path.in_if),
             Dimension::OutInterface => self.interfaces(|path| path.out_if),
-            Dimension::Reported => self.reported(),
         }
     }
 
@@ -50,13 +49,6 @@ impl Book {
         let mut conversations: HashMap<Slot, Pair> = HashMap::with_capacity(self.conversations.len());
         self.conversations.each(|slot, pair| conversations.entry(slot).or_default().add(pair));
         conversations
-    }
-
-    fn reported(&self) -> HashMap<Slot, Pair> {
-        let mut reported: HashMap<Slot, Pair> = HashMap::with_capacity(self.conversations.len());
-        self.conversations
-            .each_reported(|exporter, slot, pair| reported.entry(slot.by(exporter)).or_default().add(pair));
-        reported
     }
 
     fn hosts(&self) -> HashMap<Slot, Pair> {

@@ -22,8 +22,6 @@ pub(super) struct Conversations {
 trait Key: Copy + Eq + Hash {
     fn slot(&self) -> Slot;
 
-    fn exporter(&self) -> u32;
-
     /// What sampling adds for each that was counted. A factor of all of a line is one of its sums.
     fn more(&self) -> u32;
 }
@@ -36,15 +34,12 @@ struct Narrow {
     c: u32,
     bucket: i32,
     more: u32,
-    /// The row of `exporters`.
-    exporter: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Wide {
     slot: Slot,
     more: u32,
-    exporter: u32,
 }
 
 /// Sums of both directions.
@@ -79,20 +74,15 @@ struct Staged<K> {
 
 impl Conversations {
     /// Stages the shares of a flow: `minutes` hands out bucket, counts, and whether the flow ends there.
-    pub(super) fn stage(
-        &mut self,
-        exporter: u32,
-        flow: &FlowRecord,
-        minutes: impl FnOnce(&mut dyn FnMut(i32, Counts, bool)),
-    ) {
+    pub(super) fn stage(&mut self, flow: &FlowRecord, minutes: impl FnOnce(&mut dyn FnMut(i32, Counts, bool))) {
         let more = flow.sampling.rate.saturating_sub(1);
         let (slot, back) = Slot::conversation(flow);
         match slot.narrow() {
             Some((a, b, c)) => minutes(&mut |bucket, counts, ends| {
-                self.narrow.stage(Narrow { a, b, c, bucket, more, exporter }, back, counts, ends);
+                self.narrow.stage(Narrow { a, b, c, bucket, more }, back, counts, ends);
             }),
             None => minutes(&mut |bucket, counts, ends| {
-                self.wide.stage(Wide { slot: slot.at(bucket), more, exporter }, back, counts, ends);
+                self.wide.stage(Wide { slot: slot.at(bucket), more }, back, counts, ends);
             }),
         }
     }
@@ -108,15 +98,10 @@ impl Conversations {
         self.narrow.lines.len() + self.wide.lines.len()
     }
 
-    /// Hands out every line; one conversation has several where several exporters report it, or sample at several rates.
+    /// Hands out every line; one conversation has several where it was sampled at several rates.
     pub(super) fn each(&self, mut each: impl FnMut(Slot, Pair)) {
-        self.each_reported(|_, slot, pair| each(slot, pair));
-    }
-
-    /// The same, with the row of the exporter.
-    pub(super) fn each_reported(&self, mut each: impl FnMut(u32, Slot, Pair)) {
-        self.narrow.lines.iter().for_each(|line| each(line.key.exporter(), line.key.slot(), line.pair()));
-        self.wide.lines.iter().for_each(|line| each(line.key.exporter(), line.key.slot(), line.pair()));
+        self.narrow.lines.iter().for_each(|line| each(line.key.slot(), line.pair()));
+        self.wide.lines.iter().for_each(|line| each(line.key.slot(), line.pair()));
     }
 
     /// Forgets everything, and keeps the room that it took.
@@ -186,10 +171,6 @@ impl Key for Narrow {
         Slot::between(self.a, self.b, self.c).at(self.bucket)
     }
 
-    fn exporter(&self) -> u32 {
-        self.exporter
-    }
-
     fn more(&self) -> u32 {
         self.more
     }
@@ -198,10 +179,6 @@ impl Key for Narrow {
 impl Key for Wide {
     fn slot(&self) -> Slot {
         self.slot
-    }
-
-    fn exporter(&self) -> u32 {
-        self.exporter
     }
 
     fn more(&self) -> u32 {

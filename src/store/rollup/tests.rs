@@ -56,7 +56,7 @@ fn keys(flow: &FlowRecord, dimension: Dimension) -> Vec<(Key, bool)> {
     let interface =
         |interface| vec![(Key::Interface { exporter: flow.exporter, domain: flow.domain, interface }, false)];
     match dimension {
-        Dimension::Conversation | Dimension::Reported => {
+        Dimension::Conversation => {
             let (a, b) = (src_ip.min(dst_ip), src_ip.max(dst_ip));
             vec![(Key::Conversation { a, b, protocol, port }, dst_ip < src_ip)]
         }
@@ -72,8 +72,7 @@ fn keys(flow: &FlowRecord, dimension: Dimension) -> Vec<(Key, bool)> {
 fn assert_equal(place: &Place, spans: &[(Timestamp, Timestamp)]) {
     let raw = place.read();
     for span in spans.iter().chain([&ALWAYS]) {
-        // Of conversations by exporter, questions with a filter are asked.
-        for dimension in Dimension::ALL.into_iter().filter(|dimension| *dimension != Dimension::Reported) {
+        for dimension in Dimension::ALL {
             let expected = from_raw(&raw, dimension, *span);
             let found = top(place, dimension, *span, usize::MAX);
             assert!(found.exact, "{dimension:?}");
@@ -110,9 +109,9 @@ fn a_conversation_has_two_directions() {
         })
         .unwrap();
     assert_eq!((ip.as_str(), back), ("10.0.0.1", 7));
-    for view in ["conversations", "services", "protocols", "in_interfaces", "out_interfaces", "reported"] {
+    for view in ["conversations", "services", "protocols", "in_interfaces", "out_interfaces"] {
         assert_eq!(place.ask::<i64>(&format!("SELECT sum(est_bytes) FROM rollup_{view} WHERE grain = 'hour'")), {
-            if matches!(view, "conversations" | "reported") { 1_001 } else { 1_008 }
+            if view == "conversations" { 1_001 } else { 1_008 }
         });
     }
 }
@@ -286,8 +285,8 @@ fn old_buckets_go_and_no_others() {
         }
     }
     assert_eq!((count(0), count(1)), (2, 4));
-    // Three conversations, by exporter as well, four hosts, one row of each other dimension.
-    assert_eq!(gone, (3 + 3 + 4 + 4) * 4);
+    // Three conversations, four hosts, one row of each other dimension.
+    assert_eq!(gone, (3 + 4 + 4) * 4);
 }
 
 fn host() -> impl Strategy<Value = IpAddr> {
