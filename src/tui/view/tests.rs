@@ -56,7 +56,7 @@ const VIEWS: [(&str, &str); 21] = [
     ("exporters", "5"),
     ("interfaces", "5v"),
     ("flows", "6j"),
-    ("frozen", " j"),
+    ("still", " j"),
     ("past", "t-2m\nA3"),
     ("changes", "7j"),
     ("changes_hosts", "3t-60s\nACC"),
