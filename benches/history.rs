@@ -6,6 +6,7 @@
 //! cargo bench --bench history -- 5000000 /var/tmp   # … in this folder
 //! cargo bench --bench history -- 5000000 DIR ask    # questions only, beside nfdump; the file stays in DIR and is asked
 //!                                                   # again without being filled when it is there
+//! cargo bench --bench history -- 5000000 DIR rewind # only what the screen does when somebody goes to a moment
 //! ```
 
 #[path = "support/generator.rs"]
@@ -48,14 +49,17 @@ const RARE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 77);
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let rows = arguments.first().and_then(|rows| rows.parse().ok()).unwrap_or(5_000_000);
-    if let (Some(folder), Some("ask")) = (arguments.get(1), arguments.get(2).map(String::as_str)) {
+    if let (Some(folder), Some(what @ ("ask" | "rewind"))) = (arguments.get(1), arguments.get(2).map(String::as_str)) {
         let path = Path::new(folder).join(format!("flows-{rows}.db"));
         if !path.exists() {
             fs::create_dir_all(folder).expect("a folder");
             fill(&path, rows);
         }
         sizes(&path, rows);
-        questions::ask(&path, RARE);
+        if what == "ask" {
+            questions::ask(&path, RARE);
+        }
+        questions::rewind(&path);
         say(&format!("peak memory: {} MiB", peak("self")));
         return;
     }

@@ -53,14 +53,20 @@ pub(crate) fn ask(path: &Path, rare: Ipv4Addr) {
         flows(&history, &text, day, &files);
     }
     a_minute(&history, end.plus(-3 * 3_600_000), &files);
-    for hours in [1, 3, 20] {
-        rewind(path, end.plus(-hours * 3_600_000));
-    }
     scan(&history, end);
 }
 
-/// What the screen does when somebody goes to a moment: the minute before it at once, from the rows that have a part in it.
-fn rewind(path: &Path, at: Timestamp) {
+/// What the screen does when somebody goes to a moment, at three of them.
+pub(crate) fn rewind(path: &Path) {
+    let newest = History::open(path).and_then(|history| history.newest()).expect("a key").expect("a row").received();
+    for hours in [1, 3, 20] {
+        let minute = (newest.0 - hours * 3_600_000).div_euclid(60_000);
+        to_a_minute(path, Timestamp(minute * 60_000));
+    }
+}
+
+/// The minute before a moment at once, from the rows that have a part in it.
+fn to_a_minute(path: &Path, at: Timestamp) {
     let begin = Instant::now();
     let history = History::open(path).expect("the database");
     let mut window = Window::new(Limits::default()).with_end(at);
