@@ -206,7 +206,8 @@ impl Live {
         let is_answered = Arc::ptr_eq(&self.answer.wish, &self.wish) && !self.answer.views.is_empty();
         let at = match (&mut self.rewound, &mut self.frozen) {
             (Some(rewound), _) => {
-                if !is_answered || rewound.has_news() {
+                // Until there is something of the past, what was shown before stays, and says that it is being read.
+                if rewound.has_begun() && (!is_answered || rewound.has_news()) {
                     self.answer = rewound.look(&self.wish);
                 }
                 rewound.at()
