@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::filter::Filter;
 use crate::flow::Timestamp;
-use crate::window::{Badge, Badges, Dimension, Key, Row, Snapshot, Sort, Span};
+use crate::window::{Badge, Badges, Dimension, Key, Row, Snapshot, Sort, Span, Ways};
 
 /// After so long, rows stand by size alone.
 const PATIENCE_MS: i64 = 5_000;
@@ -30,6 +30,8 @@ pub struct Table {
     snapshot: Arc<Snapshot>,
     order: Vec<usize>,
     keys: Vec<Key>,
+    /// What all rows have together.
+    all: Ways,
     pinned: usize,
     /// When rows stood by size alone, and by what they were ranked.
     arranged: Timestamp,
@@ -96,6 +98,25 @@ impl Table {
         self.pinned = order.iter().take_while(|&&at| pin(at).is_some()).count();
         self.keys = order.iter().filter_map(|&at| key(at)).collect();
         (self.order, self.snapshot, self.ranked) = (order, snapshot, Some(ranked));
+        self.all = sum(self.rows());
+    }
+
+    /// What the rows from one on have together. The shorter part is added up: somebody may look at the end of many.
+    pub fn beyond(&self, first: usize) -> Ways {
+        if first < self.len() / 2 {
+            self.all.without(sum(self.rows_from(0, first)))
+        } else {
+            sum(self.rows_from(first, self.len()))
+        }
+    }
+
+    fn rows_from(&self, first: usize, end: usize) -> impl Iterator<Item = &Row> {
+        self.order.get(first..end).unwrap_or_default().iter().filter_map(|&at| self.snapshot.rows.get(at))
+    }
+
+    /// What all rows have together.
+    pub const fn all(&self) -> Ways {
+        self.all
     }
 
     /// Shows nothing until the next snapshot.
@@ -103,6 +124,13 @@ impl Table {
         let arranged = self.arranged;
         *self = Self { arranged, ..Self::default() };
     }
+}
+
+fn sum<'a>(rows: impl Iterator<Item = &'a Row>) -> Ways {
+    rows.fold(Ways::default(), |mut sum, row| {
+        sum.add(row.ways);
+        sum
+    })
 }
 
 /// Moves each row up as long as it is larger than the one above by an eighth.

@@ -213,7 +213,9 @@ fn rest(app: &App, height: usize) -> Ways {
     let rows = app.table();
     let total = app.snapshot().row_count.max(rows.len());
     let last = rows.len().min(app.offset() + table::room(height, total));
-    rows.rows().take(last).fold(app.snapshot().sum, |rest, row| rest.without(row.ways))
+    let mut rest = app.snapshot().sum.without(rows.all());
+    rest.add(rows.beyond(last));
+    rest
 }
 
 fn beyond_cell(app: &App, column: usize, width: usize, beyond: usize, rest: Ways, theme: Theme) -> Cell {
