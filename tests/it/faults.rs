@@ -10,30 +10,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
-use tempfile::TempDir;
 
-use crate::program::{Collector, command, expected, fixture, stored, text};
-
-/// A capture that is sent again and again.
-const CASE: &str = "softflowd-v5";
-
-struct Place {
-    folder: TempDir,
-    path: PathBuf,
-}
+use crate::place::{Place, ends, logged, send, sums, wait_for_flows};
+use crate::program::{Collector, command, stored, text};
 
 impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flows.db");
-        Self { folder, path }
-    }
-
-    /// A collector that writes every second.
-    fn collector(&self) -> Collector {
-        Collector::start(&["--db", self.path.to_str().unwrap(), "--flush-interval", "1s"])
-    }
-
     fn open(&self) -> Connection {
         let connection = Connection::open(&self.path).unwrap();
         connection.busy_timeout(Duration::from_secs(60)).unwrap();
@@ -52,43 +33,10 @@ impl Place {
     }
 }
 
-/// Sends the capture so many times; nothing is sent faster than loopback holds.
-fn send(collector: &Collector, times: u64) {
-    for _ in 0..times {
-        collector.replay(&fixture(CASE));
-    }
-}
-
-/// The sums of so many captures.
-fn sums(times: u64) -> (u64, u64, u64) {
-    let (bytes, packets, flows) = expected(&[CASE]);
-    (times * bytes, times * packets, times * flows)
-}
-
-/// Waits until so many more flows were written, by the log.
-fn wait_for_flows(collector: &mut Collector, flows: u64) {
-    let mut written = 0;
-    while written < flows {
-        written += logged(&collector.wait_for(|line| line.contains("flush flows=")));
-    }
-}
-
-/// What a line of the log says to have written.
-fn logged(line: &str) -> u64 {
-    let flows = line.split("flush flows=").nth(1).map(|rest| rest.split(' ').next().unwrap());
-    flows.map_or(0, |flows| flows.parse().unwrap())
-}
-
 fn is_sound(path: &Path) -> bool {
     let told: String =
         Connection::open(path).unwrap().query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
     told == "ok"
-}
-
-fn ends(collector: Collector) {
-    collector.signal(Signal::TERM);
-    let (status, _) = collector.end();
-    assert!(status.success());
 }
 
 #[test]

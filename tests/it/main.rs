@@ -18,6 +18,7 @@ mod faults;
 mod golden;
 mod listening;
 mod metrics;
+mod place;
 mod program;
 mod pty;
 mod questions;

@@ -12,34 +12,16 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
-use tempfile::TempDir;
 
-use crate::program::{Collector, PATIENCE, command, expected, fixture, restart_message, run, stored, text};
+use crate::place::{Place, Sums, ends, send, sums, wait_for_flows};
+use crate::program::{Collector, PATIENCE, command, restart_message, run, stored, text};
 use crate::pty::Session;
 use crate::questions::{Stored, flow};
 
-/// A capture that is sent again and again.
-const CASE: &str = "softflowd-v5";
-
-struct Place {
-    folder: TempDir,
-    path: PathBuf,
-}
-
 impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flows.db");
-        Self { folder, path }
-    }
-
-    fn db(&self) -> &str {
-        self.path.to_str().unwrap()
-    }
-
     /// A collector that writes every second, and has made its database.
-    fn collector(&self) -> Collector {
-        let mut collector = Collector::start(&["--db", self.db(), "--flush-interval", "1s"]);
+    fn storing(&self) -> Collector {
+        let mut collector = self.collector();
         collector.wait_for(|line| line.contains("storing"));
         collector
     }
@@ -53,34 +35,6 @@ impl Place {
         command.args(["--view", "--db", self.db()]).args(args);
         command
     }
-}
-
-/// Bytes, packets and number of flows.
-type Sums = (u64, u64, u64);
-
-fn sums(times: u64) -> Sums {
-    let (bytes, packets, flows) = expected(&[CASE]);
-    (times * bytes, times * packets, times * flows)
-}
-
-fn send(collector: &Collector, times: u64) {
-    for _ in 0..times {
-        collector.replay(&fixture(CASE));
-    }
-}
-
-/// Waits until so many more flows were written, by the log.
-fn wait_for_flows(collector: &mut Collector, flows: u64) {
-    let mut written = 0;
-    while written < flows {
-        let line = collector.wait_for(|line| line.contains("flush flows="));
-        written += line.split("flush flows=").nth(1).unwrap().split(' ').next().unwrap().parse::<u64>().unwrap();
-    }
-}
-
-fn ends(collector: Collector) {
-    collector.signal(Signal::TERM);
-    assert!(collector.end().0.success());
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -159,7 +113,7 @@ fn says(output: &Output, (_, packets, flows): Sums) {
 #[test]
 fn three_viewers_and_a_ranking_without_end_cost_nothing_and_agree() {
     let place = Place::new();
-    let mut collector = place.collector();
+    let mut collector = place.storing();
     let lines = Lines::start(&mut place.viewer(&["--json"]));
     let table = place.viewer(&["--once", "3600"]).spawn().unwrap();
     let mut screen = screen(place.folder.path(), &["--view", "--db", place.db()]);
@@ -201,7 +155,7 @@ fn three_viewers_and_a_ranking_without_end_cost_nothing_and_agree() {
 #[test]
 fn a_screen_attaches_itself_and_says_when_its_collector_goes_and_comes() {
     let place = Place::new();
-    let mut collector = place.collector();
+    let mut collector = place.storing();
     send(&collector, 1);
     wait_for_flows(&mut collector, sums(1).2);
     // The port is taken, and so is whatever the settings say of metrics: a viewer binds nothing.
@@ -215,7 +169,7 @@ fn a_screen_attaches_itself_and_says_when_its_collector_goes_and_comes() {
     ends(collector);
     let shown = screen.wait_for("no collector runs; the last flow is of 20");
     assert!(shown.contains("STORED"), "{shown}");
-    let mut collector = place.collector();
+    let mut collector = place.storing();
     send(&collector, 1);
     wait_for_flows(&mut collector, sums(1).2);
     screen.wait_for(&format!("process {} collects", collector.child.id()));
@@ -253,7 +207,7 @@ fn a_database_that_nobody_owns_is_browsed_up_to_its_newest_flow() {
 #[test]
 fn flows_that_waited_for_their_template_are_seen_once() {
     let place = Place::new();
-    let mut collector = place.collector();
+    let mut collector = place.storing();
     let lines = Lines::start(&mut place.viewer(&["--json"]));
     collector.send(&restart_message(false));
     collector.wait_for(|line| line.contains("waiting=1"));
@@ -273,7 +227,7 @@ fn flows_that_waited_for_their_template_are_seen_once() {
 #[test]
 fn a_viewer_outlives_its_collector_and_its_file() {
     let place = Place::new();
-    let collector = place.collector();
+    let collector = place.storing();
     let lines = Lines::start(&mut place.viewer(&["--json"]));
     let table = place.viewer(&["--once", "3600"]).spawn().unwrap();
     send(&collector, 1);
@@ -281,7 +235,7 @@ fn a_viewer_outlives_its_collector_and_its_file() {
     collector.signal(Signal::KILL);
     collector.killed();
     lines.says("no collector runs");
-    let mut collector = place.collector();
+    let mut collector = place.storing();
     send(&collector, 1);
     lines.has(sums(2));
     fs::rename(&place.path, place.path.with_file_name("moved.db")).unwrap();
@@ -334,7 +288,7 @@ fn looks(place: &Place, group: u32) -> Output {
 fn a_member_of_the_group_sees_what_the_collector_stores() {
     let Some(group) = group() else { return };
     let place = shared(group);
-    let collector = place.collector();
+    let collector = place.storing();
     let lines = Lines::start(as_other(&mut place.viewer(&["--json"]), group));
     send(&collector, 2);
     lines.has(sums(2));
@@ -358,7 +312,7 @@ fn a_member_of_the_group_sees_what_the_collector_stores() {
 fn a_database_without_its_log_is_read_where_nothing_can_be_written() {
     let Some(group) = group() else { return };
     let place = shared(group);
-    let collector = place.collector();
+    let collector = place.storing();
     send(&collector, 1);
     ends(collector);
     // The log and its index stay for who cannot make them.
@@ -370,7 +324,7 @@ fn a_database_without_its_log_is_read_where_nothing_can_be_written() {
     let lines = Lines::start(as_other(&mut place.viewer(&["--json"]), group));
     lines.has(sums(1));
     // Now somebody writes again what was opened as a file that nobody changes.
-    let collector = place.collector();
+    let collector = place.storing();
     send(&collector, 1);
     lines.has(sums(2));
     collector.signal(Signal::KILL);
