@@ -137,9 +137,10 @@ async fn wait(
             let forward = pipeline.forward(wanted);
             let (errands, served) = errands::serve(pipeline.vital().database);
             let ends = tui::Ends { feeds: pipeline.feeds(), names, named, wishes, errands };
+            let settings = tui::Settings { zone: Some(Zone::system()), ..settings.as_ref().clone() };
             tokio::select! {
                 () = served => {}
-                shown = tui::run(tui::Settings { zone: Some(Zone::system()), ..settings.as_ref().clone() }, ends) => { shown.context("cannot use the terminal")?; }
+                shown = tui::run(settings, ends) => { shown.context("cannot use the terminal")?; }
                 () = forward => {}
             }
             Ok(())

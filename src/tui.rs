@@ -111,13 +111,10 @@ pub enum Exit {
 /// [`Exit::Hangup`].
 pub async fn run(settings: Settings, ends: Ends) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
-    let app = App::new(settings.span, settings.units)
+    let mut app = App::new(settings.span, settings.units)
         .with(settings.keys, Arc::clone(&ends.names))
-        .with_presets(settings.presets);
-    let mut app = match settings.zone {
-        Some(zone) => app.with_zone(zone),
-        None => app,
-    };
+        .with_presets(settings.presets)
+        .with_zone(settings.zone);
     let keeper = recall(&mut app, settings.opening, settings.remember);
     let terminal = Terminal::enter(settings.theme)?;
     let mut desk = Desk {

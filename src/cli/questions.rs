@@ -115,16 +115,22 @@ pub struct ExactArgs {
     pub rows_only: bool,
 }
 
-#[derive(Debug, Clone, Args)]
-pub struct TopArgs {
-    #[command(flatten)]
-    pub filter: FilterArgs,
+#[derive(Debug, Clone, Copy, Args)]
+pub struct RankArgs {
     /// What is ranked
     #[arg(long, value_enum, default_value_t = ByArg::Conversation)]
     pub by: ByArg,
     /// By what it is ranked [default: bytes]
     #[arg(long, value_enum)]
     pub sort: Option<SortArg>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct TopArgs {
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub rank: RankArgs,
     #[command(flatten)]
     pub exact: ExactArgs,
     #[command(flatten)]
@@ -156,12 +162,8 @@ pub struct RatesArgs {
 pub struct ChangesArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// What is ranked
-    #[arg(long, value_enum, default_value_t = ByArg::Conversation)]
-    pub by: ByArg,
-    /// By what it is ranked [default: bytes]
-    #[arg(long, value_enum)]
-    pub sort: Option<SortArg>,
+    #[command(flatten)]
+    pub rank: RankArgs,
     /// With what the span is compared
     #[arg(long, value_enum, default_value_t = Against::Previous)]
     pub against: Against,

@@ -78,6 +78,11 @@ impl Booking {
         from.0 <= end && end < to.0
     }
 
+    /// Whether a record counts in `from..to`: with bytes or packets, or as one that ended.
+    pub const fn has_part(self, counts: Counts, from: Timestamp, to: Timestamp) -> bool {
+        self.ends_in(from, to) || !self.share(counts, from, to).is_zero()
+    }
+
     /// The share of counts that falls into `from..to`.
     pub const fn share(self, counts: Counts, from: Timestamp, to: Timestamp) -> Counts {
         // Most records lie in the span as a whole, and need no division.

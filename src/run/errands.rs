@@ -7,9 +7,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::filter;
 use crate::flow::Timestamp;
-use crate::names;
 use crate::run::storage::told;
 use crate::run::{now, questions};
 use crate::store::notes::{self, Note};
@@ -54,10 +52,9 @@ fn done(path: &Path, errand: &Errand, picture: Option<&str>) -> Result<String> {
             Ok(format!("noted at {}", when::shown_briefly(*at, now(), &Zone::system())))
         }
         Errand::Bundle { from, to, filter } => {
-            let filter = filter::parse(filter, &names::meanings).map_err(|error| anyhow::anyhow!("{error}"))?;
             let span = Span { from: *from, to: *to };
             let folder = PathBuf::from(folder_name(span.to));
-            let count = questions::bundle(path, &filter, span, &folder, picture)?;
+            let count = questions::bundle(path, filter, span, &folder, picture)?;
             Ok(format!("{count} flows, a report and a picture are in {}", folder.display()))
         }
     }
@@ -74,6 +71,7 @@ fn folder_name(end: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::collector::stats::Health;
+    use crate::filter;
     use crate::flow::{FlowRecord, ObservationDomainId, Version};
     use crate::store::history::History;
     use crate::store::writer::{Options, Writer};

@@ -203,8 +203,8 @@ impl Asking {
 
     fn top(&self, args: &TopArgs) -> Result<()> {
         let (filter, span) = self.asked(&args.filter)?;
-        let order = order(args.sort, args.form.units);
-        self.ranking(&filter, span, (args.by.0, order), read(args.exact), self.look(args.form))
+        let order = order(args.rank.sort, args.form.units);
+        self.ranking(&filter, span, (args.rank.by.0, order), read(args.exact), self.look(args.form))
     }
 
     fn ranking(&self, filter: &Filter, span: Span, (by, order): (By, Order), read: Read, look: Look) -> Result<()> {
@@ -294,7 +294,7 @@ impl Asking {
     fn changes(&self, args: &ChangesArgs) -> Result<()> {
         let (filter, span) = self.asked(&args.filter)?;
         let (look, history) = (self.look(args.form), self.open()?);
-        let order = order(args.sort, args.form.units);
+        let order = order(args.rank.sort, args.form.units);
         let zone = self.now.time_zone();
         let (against, before) = match args.against {
             Against::Previous => (self.shown_span(span.previous()), vec![span.previous()]),
@@ -306,7 +306,8 @@ impl Asking {
             }
         };
         let before: Vec<_> = before.into_iter().map(Span::pair).collect();
-        let question = Question { filter: &filter, by: args.by.0, order, span: span.pair(), read: read(args.exact) };
+        let question =
+            Question { filter: &filter, by: args.rank.by.0, order, span: span.pair(), read: read(args.exact) };
         let bar = Bar::new();
         let rows = self.rows.unwrap_or(ROWS);
         let found = history.changes(&question, &before, rows, &Watch(&|done| bar.at(done)));
@@ -314,7 +315,7 @@ impl Asking {
         let found = found.map_err(|error| told(&error))?;
         let (when, names) = (self.shown_span(span), self.names(&history)?);
         let asked = Asked { filter: &filter, span, when: &when, names: &names };
-        print(|out| answers::changes(out, look, asked, (args.by.0, order, &found, &against)))?;
+        print(|out| answers::changes(out, look, asked, (args.rank.by.0, order, &found, &against)))?;
         self.account(look, &Account::of_changes(&found));
         Ok(())
     }

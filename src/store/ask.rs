@@ -254,20 +254,30 @@ pub(super) fn exporters(connection: &Connection) -> Result<Vec<(i64, Identity)>>
 pub(super) fn sheet(connection: &Connection, question: &Question<'_>, keys: usize, watch: &Watch<'_>) -> Result<Sheet> {
     let exporters = exporters(connection)?;
     let filter = reporters::reduced(question.filter, &exporters);
-    let question = &Question { filter: &filter, ..*question };
+    reduced_sheet(connection, &Question { filter: &filter, ..*question }, &exporters, keys, watch)
+}
+
+/// The same of a filter that was reduced.
+fn reduced_sheet(
+    connection: &Connection,
+    question: &Question<'_>,
+    exporters: &[(i64, Identity)],
+    keys: usize,
+    watch: &Watch<'_>,
+) -> Result<Sheet> {
     let since = since(connection, question.span)?;
     if question.read != Read::Rows
         && let Some(plan) = plan::plan(question)
-        && let Some(sheet) = rolled::sheet(connection, question, &plan, &exporters, keys)?
+        && let Some(sheet) = rolled::sheet(connection, question, &plan, exporters, keys)?
     {
         let is_exact = sheet.groups.is_exact() && sheet.until.is_none();
         let quick = question.read == Read::Quick;
         // Roll-ups are kept longer than the rows that they were made of.
-        if is_exact || since.is_some() || quick && FEW < raw::rows(connection, question, &exporters)? {
+        if is_exact || since.is_some() || quick && FEW < raw::rows(connection, question, exporters)? {
             return Ok(sheet);
         }
     }
-    let sheet = raw::sheet(connection, question, &exporters, keys, watch)?;
+    let sheet = raw::sheet(connection, question, exporters, keys, watch)?;
     Ok(Sheet { since, ..sheet })
 }
 
@@ -286,12 +296,13 @@ pub(super) fn ranking(
     rows: usize,
     watch: &Watch<'_>,
 ) -> Result<Ranking> {
-    let filter = reporters::reduced(question.filter, &exporters(connection)?);
+    let exporters = exporters(connection)?;
+    let filter = reporters::reduced(question.filter, &exporters);
     let question = &Question { filter: &filter, ..*question };
     if let Some(ranking) = unfiltered(connection, question, rows)? {
         return Ok(ranking);
     }
-    sheet(connection, question, KEYS, watch)?.ranked(connection, rows)
+    reduced_sheet(connection, question, &exporters, KEYS, watch)?.ranked(connection, rows)
 }
 
 /// What roll-ups rank as they stand, in a third of the time that it takes to sum every figure of every key. `None` when
@@ -402,7 +413,7 @@ pub(super) fn flows(
             let id: i64 = found.get(1)?;
             let Some(identity) = by_id.get(&id) else { continue };
             let flow = row::read(found, *identity)?;
-            if raw::sums(Booking::of(&flow), flow.counts, 1, span).is_none() {
+            if !Booking::of(&flow).has_part(flow.counts, span.0, span.1) {
                 continue;
             }
             count += 1;

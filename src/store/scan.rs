@@ -194,14 +194,17 @@ pub(super) enum Field {
 
 pub(super) fn fields(filter: &Filter) -> Vec<Field> {
     let mut fields = Vec::new();
-    tests(filter.expr(), &mut |test| {
-        fields.push(match test {
-            Test::Number { field, .. } => Field::Number(*field),
-            Test::Address { field, .. } => Field::Address(*field),
-            Test::Flags { .. } => Field::Flags,
-        });
-    });
+    tests(filter.expr(), &mut |test| fields.push(field(test)));
     fields
+}
+
+/// What one test asks for.
+pub(super) const fn field(test: &Test) -> Field {
+    match test {
+        Test::Number { field, .. } => Field::Number(*field),
+        Test::Address { field, .. } => Field::Address(*field),
+        Test::Flags { .. } => Field::Flags,
+    }
 }
 
 /// Every test of a tree.

@@ -209,8 +209,8 @@ impl App {
 
     /// Tells and reads times as in a zone; as UTC otherwise.
     #[must_use]
-    pub fn with_zone(mut self, zone: Zone) -> Self {
-        self.zone = Some(zone);
+    pub fn with_zone(mut self, zone: Option<Zone>) -> Self {
+        self.zone = zone;
         self
     }
 

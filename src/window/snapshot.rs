@@ -249,7 +249,7 @@ impl Window {
         let scale = rank::Scale::new(&self.lanes, view.estimated);
         // Of few rows all are worked out while they are ranked, so that lanes are passed once.
         let is_few = selection.keys().len() <= FEW;
-        let mut drafts = is_few.then(|| detail::Drafts::new(self, &selection, &times));
+        let mut drafts = is_few.then(|| detail::Drafts::of_all(self, &selection, &times));
         let ranked = rank::rank(self, (&selection, &scale), &times, view, drafts.as_mut());
         let rows = match drafts {
             Some(drafts) => drafts.rows(&times, &ranked.chosen),

@@ -40,24 +40,16 @@ enum Asked {
     Tail((Timestamp, Timestamp), usize, Filter),
 }
 
-impl Asked {
-    /// One question of each kind is open at most.
-    const KINDS: usize = 3;
-
-    const fn kind(&self) -> usize {
-        match self {
-            Self::Day(..) => 0,
-            Self::Moves(..) => 1,
-            Self::Tail(..) => 2,
-        }
-    }
-}
+/// One question of each kind is open at most; here are their places.
+const DAY: usize = 0;
+const COMPARISON: usize = 1;
+const NEWEST: usize = 2;
+const KINDS: usize = 3;
 
 /// What comes back, and for which question.
 #[derive(Debug)]
 pub(super) struct Answered {
     number: u64,
-    kind: usize,
     answer: Answer,
 }
 
@@ -74,7 +66,7 @@ pub(super) struct Asks {
     path: Option<PathBuf>,
     atlas: Atlas,
     zone: Zone,
-    open: [Option<Open>; Asked::KINDS],
+    open: [Option<Open>; KINDS],
     numbers: u64,
     to: Sender<Answered>,
     pub(super) answers: Receiver<Answered>,
@@ -102,7 +94,7 @@ impl Asks {
             path,
             atlas,
             zone: Zone::system(),
-            open: [const { None }; Asked::KINDS],
+            open: [const { None }; KINDS],
             numbers: 0,
             to,
             answers,
@@ -119,15 +111,15 @@ impl Asks {
 
     /// Asks what a wish wants to know, and stops what nobody wants any more.
     pub(super) fn prepare(&mut self, wish: &Wish) {
-        let filter = wish.filter.clone().and(wish.tail_filter.clone());
-        let mut wanted = [const { None }; Asked::KINDS];
+        let filter = wish.of_all();
+        let mut wanted = [const { None }; KINDS];
         let tail = |at: Timestamp| {
             let span = wish.views.first().map_or(60, |view| view.span.seconds());
             Asked::Tail((at.plus(-1000 * span), at), wish.tail, filter.clone())
         };
-        wanted[0] = wish.day.map(|day| Asked::Day(day, filter.clone()));
-        wanted[1] = wish.comparison.map(|comparison| Asked::Moves(comparison, filter.clone()));
-        wanted[2] = wish.at.filter(|_| 0 < wish.tail).map(tail);
+        wanted[DAY] = wish.day.map(|day| Asked::Day(day, filter.clone()));
+        wanted[COMPARISON] = wish.comparison.map(|comparison| Asked::Moves(comparison, filter.clone()));
+        wanted[NEWEST] = wish.at.filter(|_| 0 < wish.tail).map(tail);
         for (kind, asked) in wanted.into_iter().enumerate() {
             let is_open = self.open[kind].as_ref().map(|open| &open.asked) == asked.as_ref();
             if !is_open {
@@ -140,9 +132,9 @@ impl Asks {
     /// An older strip is better than none while the next one is read; flows of another moment are not.
     fn forget(&mut self, kind: usize) {
         match kind {
-            0 if self.open[0].is_none() => self.strip = None,
-            1 if self.open[1].is_none() => self.moves = None,
-            2 => self.tail = None,
+            DAY if self.open[DAY].is_none() => self.strip = None,
+            COMPARISON if self.open[COMPARISON].is_none() => self.moves = None,
+            NEWEST => self.tail = None,
             _ => {}
         }
     }
@@ -157,7 +149,7 @@ impl Asks {
             let answer = reader.answer(&question);
             if !reader.stop.load(Ordering::Relaxed) {
                 // The window thread may be gone.
-                let _ = to.send(Answered { number, kind: question.kind(), answer });
+                let _ = to.send(Answered { number, answer });
             }
         };
         thread::Builder::new().name("ask".to_owned()).spawn(read).ok()?;
@@ -166,7 +158,7 @@ impl Asks {
 
     /// Takes an answer in; false when nobody waits for it any more.
     pub(super) fn take(&mut self, answered: Answered) -> bool {
-        let is_wanted = self.open[answered.kind].as_ref().is_some_and(|open| open.number == answered.number);
+        let is_wanted = self.open.iter().flatten().any(|open| open.number == answered.number);
         if is_wanted {
             match answered.answer {
                 Answer::Day(strip) => self.strip = Some(Arc::new(strip)),

@@ -95,7 +95,7 @@ impl Looking {
     /// Has the second window that a wish wants, from the last records on. What was before is
     /// looked up.
     pub(super) fn prepare(&mut self, wish: &Wish) {
-        let filter = if decides(&wish.filter) { Filter::all() } else { wish.filter.clone() };
+        let (_, filter) = split(&wish.filter);
         if filter.is_all() && wish.clock == Clock::Flow {
             self.narrow = None;
             return;
@@ -130,11 +130,10 @@ impl Looking {
 
     /// Everything that a wish asks of the flows, at a moment that is not before the last record.
     pub(super) fn look(&mut self, wish: &Arc<Wish>, now: Timestamp) -> Feed {
-        let filter = if decides(&wish.filter) { wish.filter.clone() } else { Filter::all() };
         let past = self.narrow.as_ref().filter(|narrow| !narrow.is_whole).map(|narrow| narrow.since);
         let window = self.narrow.as_mut().map_or(&mut self.window, |narrow| &mut narrow.window);
         window.settle(self.is_over);
-        let views = wish.views.iter().map(|view| snapshot(window, view, &filter, now)).collect();
+        let views = snapshots(window, wish, now);
         // How late exporters report is learned from all records.
         let lags = self.window.lags().collect();
         Feed { wish: Arc::clone(wish), views, tail: self.newest(wish), lags, past, ..Feed::default() }
@@ -150,9 +149,16 @@ impl Looking {
     }
 }
 
-fn snapshot(window: &mut Window, view: &View, filter: &Filter, now: Timestamp) -> Arc<Snapshot> {
-    let view = View { filter: filter.clone().and(view.filter.clone()), ..view.clone() };
-    Arc::new(window.snapshot(&view, now))
+/// What of a person's filter lanes decide, and what records must meet to be in a window: all of it is one or the other.
+pub(super) fn split(filter: &Filter) -> (Filter, Filter) {
+    if decides(filter) { (filter.clone(), Filter::all()) } else { (Filter::all(), filter.clone()) }
+}
+
+/// The views of a wish, of a window that has what they cannot tell apart already.
+pub(super) fn snapshots(window: &mut Window, wish: &Wish, now: Timestamp) -> Vec<Arc<Snapshot>> {
+    let (by_lanes, _) = split(&wish.filter);
+    let filtered = |view: &View| View { filter: by_lanes.clone().and(view.filter.clone()), ..view.clone() };
+    wish.views.iter().map(|view| Arc::new(window.snapshot(&filtered(view), now))).collect()
 }
 
 #[cfg(test)]

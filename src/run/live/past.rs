@@ -121,7 +121,7 @@ impl Reader {
         for seconds in STAGES {
             let from = end.plus(-1000 * seconds);
             // What has a part in what was read already was handed out then.
-            self.hand_out(&history, filter, (from, read), |flow| !has_part(flow, (read, end)))?;
+            self.hand_out(&history, filter, (from, read), |flow| !Booking::of(flow).has_part(flow.counts, read, end))?;
             read = from;
             if !self.send(Vec::new(), Some(from), false) {
                 break;
@@ -157,10 +157,4 @@ impl Reader {
     fn send(&self, flows: Vec<FlowRecord>, whole: Option<Timestamp>, is_last: bool) -> bool {
         self.is_wanted() && self.to.send(Piece { question: self.question, flows, whole, is_last }).is_ok()
     }
-}
-
-/// Whether a flow counts in a span: with bytes or packets, or as one that ended.
-fn has_part(flow: &FlowRecord, (from, to): (Timestamp, Timestamp)) -> bool {
-    let booking = Booking::of(flow);
-    booking.ends_in(from, to) || !booking.share(flow.counts, from, to).is_zero()
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::filter::Filter;
 use crate::flow::Timestamp;
+use crate::run::live::looking::{snapshots, split};
 use crate::run::live::past::{Past, Piece};
 use crate::tui::app::{Feed, Wish};
-use crate::window::{Atlas, Clock, Limits, View, Window, decides};
+use crate::window::{Atlas, Clock, Limits, Window};
 
 /// A window of the past.
 pub(super) struct Rewound {
@@ -26,7 +27,7 @@ pub(super) struct Rewound {
 
 impl Rewound {
     pub(super) fn new(wish: &Wish, at: Timestamp, atlas: Atlas, past: &Past) -> Self {
-        let filter = to_read(wish);
+        let (_, filter) = split(&wish.filter);
         let window = Window::new(Limits::default()).with_atlas(atlas).with_clock(wish.clock).with_end(at);
         let question = past.ask_before(filter.clone(), at);
         Self {
@@ -43,7 +44,7 @@ impl Rewound {
 
     /// Whether it answers a wish.
     pub(super) fn answers(&self, wish: &Wish) -> bool {
-        wish.at == Some(self.at) && self.clock == wish.clock && self.filter == to_read(wish)
+        wish.at == Some(self.at) && self.clock == wish.clock && self.filter == split(&wish.filter).1
     }
 
     pub(super) const fn at(&self) -> Timestamp {
@@ -74,22 +75,10 @@ impl Rewound {
 
     pub(super) fn look(&mut self, wish: &Arc<Wish>) -> Feed {
         self.has_news = false;
-        let filter = if decides(&wish.filter) { wish.filter.clone() } else { Filter::all() };
-        let at = self.at;
-        let window = &mut self.window;
-        let mut snapshot = |view: &View| {
-            let view = View { filter: filter.clone().and(view.filter.clone()), ..view.clone() };
-            Arc::new(window.snapshot(&view, at))
-        };
-        let views = wish.views.iter().map(&mut snapshot).collect();
+        let views = snapshots(&mut self.window, wish, self.at);
         let past = (!self.is_whole).then_some(self.whole);
         Feed { wish: Arc::clone(wish), views, past, ..Feed::default() }
     }
-}
-
-/// The filter that rows must meet to be read.
-fn to_read(wish: &Wish) -> Filter {
-    if decides(&wish.filter) { Filter::all() } else { wish.filter.clone() }
 }
 
 #[cfg(test)]
@@ -102,7 +91,7 @@ mod tests {
     use crate::store::history::History;
     use crate::store::top::{Dimension as By, Order};
     use crate::store::writer::{Options, Writer};
-    use crate::window::{Dimension, Span};
+    use crate::window::{Dimension, Span, View};
 
     const NOW: Timestamp = Timestamp(1_790_000_040_000);
 

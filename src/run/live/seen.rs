@@ -64,10 +64,16 @@ impl Seen {
         // Of a young database everything is new, which says nothing.
         let is_old_enough = self.begins.is_some_and(|begins| begins < recent);
         for view in views.iter_mut().filter(|_| is_old_enough) {
-            let mut marks = Vec::new();
+            // What stands still is marked again each second, and copied only where a mark changes.
+            let mut differing = Vec::new();
             for (at, row) in view.rows.iter().enumerate() {
                 match self.known.get(&row.key) {
-                    Some(first) => marks.push((at, first.is_none_or(|first| recent <= first))),
+                    Some(first) => {
+                        let is_new = first.is_none_or(|first| recent <= first);
+                        if row.badges.has(Badge::New) != is_new {
+                            differing.push((at, is_new));
+                        }
+                    }
                     // Whoever finds no room is asked for by the next snapshot.
                     None if can_be_new(row.key) => {
                         let _ = self.asked.try_send(row.key);
@@ -75,23 +81,15 @@ impl Seen {
                     None => {}
                 }
             }
-            put(view, &marks);
-        }
-    }
-}
-
-/// Marks rows as new or not. What stands still is marked again each second, and copied only where a mark changes.
-fn put(view: &mut Arc<Snapshot>, marks: &[(usize, bool)]) {
-    let differs =
-        |&&(at, is_new): &&(usize, bool)| view.rows.get(at).is_some_and(|row| row.badges.has(Badge::New) != is_new);
-    let differing: Vec<_> = marks.iter().filter(differs).copied().collect();
-    if differing.is_empty() {
-        return;
-    }
-    let rows = &mut Arc::make_mut(view).rows;
-    for (at, is_new) in differing {
-        if let Some(row) = rows.get_mut(at) {
-            row.badges.put(Badge::New, is_new);
+            if differing.is_empty() {
+                continue;
+            }
+            let rows = &mut Arc::make_mut(view).rows;
+            for (at, is_new) in differing {
+                if let Some(row) = rows.get_mut(at) {
+                    row.badges.put(Badge::New, is_new);
+                }
+            }
         }
     }
 }

@@ -43,10 +43,12 @@ impl Asking {
             writeln!(report, "![the screen](screen.svg)\n")?;
         }
         self.notes_of(&history, span, &mut report)?;
-        self.series(&history, (filter, span), folder, &mut report)?;
-        self.moved(&history, (filter, span), folder, &mut report)?;
+        let (when, names) = (self.shown_span(span), self.names(&history)?);
+        let asked = Asked { filter, span, when: &when, names: &names };
+        self.series(&history, asked, folder, &mut report)?;
+        self.moved(&history, asked, folder, &mut report)?;
         for by in RANKINGS {
-            self.ranked(&history, (filter, span), by, folder, &mut report)?;
+            self.ranked(&history, asked, by, folder, &mut report)?;
         }
         let path = folder.join("flows.csv");
         let limited = Self { rows: Some(FLOWS), path: Some(history.path().to_owned()), ..self.again() };
@@ -74,34 +76,19 @@ impl Asking {
         Ok(())
     }
 
-    fn series(
-        &self,
-        history: &History,
-        (filter, span): (&Filter, Span),
-        folder: &Path,
-        report: &mut impl Write,
-    ) -> Result<()> {
-        let question = question(filter, span, By::Protocol);
-        let step = fitting(span).max(60_000);
+    fn series(&self, history: &History, asked: Asked<'_>, folder: &Path, report: &mut impl Write) -> Result<()> {
+        let question = question(asked, By::Protocol);
+        let step = fitting(asked.span).max(60_000);
         let rates = history.rates(&question, step, &Watch::NOBODY).map_err(|error| told(&error))?;
         let shown = |at: Timestamp| self.shown(at);
-        let when = self.shown_span(span);
-        let asked = Asked { filter, span, when: &when, names: &[] };
         in_both(folder, "rates.csv", "Rates", report, |out, look| answers::rates(out, look, asked, (&rates, &shown)))
     }
 
-    fn moved(
-        &self,
-        history: &History,
-        (filter, span): (&Filter, Span),
-        folder: &Path,
-        report: &mut impl Write,
-    ) -> Result<()> {
-        let (question, previous) = (question(filter, span, By::Conversation), span.previous());
+    fn moved(&self, history: &History, asked: Asked<'_>, folder: &Path, report: &mut impl Write) -> Result<()> {
+        let (question, previous) = (question(asked, By::Conversation), asked.span.previous());
         let changes = history.changes(&question, &[previous.pair()], ROWS, &Watch::NOBODY);
         let changes = changes.map_err(|error| told(&error))?;
-        let (when, against) = (self.shown_span(span), self.shown_span(previous));
-        let asked = Asked { filter, span, when: &when, names: &[] };
+        let against = self.shown_span(previous);
         in_both(folder, "changes.csv", "Changes", report, |out, look| {
             answers::changes(out, look, asked, (By::Conversation, Order::Bytes, &changes, &against))
         })
@@ -110,15 +97,13 @@ impl Asking {
     fn ranked(
         &self,
         history: &History,
-        (filter, span): (&Filter, Span),
+        asked: Asked<'_>,
         by: By,
         folder: &Path,
         report: &mut impl Write,
     ) -> Result<()> {
-        let found = history.ranking(&question(filter, span, by), ROWS, &Watch::NOBODY);
+        let found = history.ranking(&question(asked, by), ROWS, &Watch::NOBODY);
         let found = found.map_err(|error| told(&error))?;
-        let (when, names) = (self.shown_span(span), self.names(history)?);
-        let asked = Asked { filter, span, when: &when, names: &names };
         let file = format!("top-{}.csv", by.name());
         in_both(folder, &file, &format!("By {}", by.name()), report, |out, look| {
             answers::ranking(out, look, asked, (by, &found))
@@ -127,8 +112,8 @@ impl Asking {
     }
 }
 
-fn question(filter: &Filter, span: Span, by: By) -> Question<'_> {
-    Question { filter, by, order: Order::Bytes, span: span.pair(), read: Read::Quick }
+fn question(asked: Asked<'_>, by: By) -> Question<'_> {
+    Question { filter: asked.filter, by, order: Order::Bytes, span: asked.span.pair(), read: Read::Quick }
 }
 
 /// The same answer as a table in the report, and as CSV beside it.

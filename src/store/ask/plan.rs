@@ -71,7 +71,7 @@ pub(super) fn plan(question: &Question<'_>) -> Option<Plan> {
 const PROTOCOL: Field = Field::Number(Number::Protocol);
 const SERVICE: Field = Field::Number(Number::Service);
 const CONVERSATION: &[Field] = &[PROTOCOL, SERVICE, Field::Address(Address::Host)];
-const EXPORTER: &[Field] =
+pub(super) const EXPORTER: &[Field] =
     &[Field::Address(Address::Exporter), Field::Number(Number::Domain), Field::Number(Number::Version)];
 
 /// Whether all tests are of addresses at one end.

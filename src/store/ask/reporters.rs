@@ -3,43 +3,33 @@
 //! A filter that all of them meet is none of exporters, so that roll-ups know what it asks for: what they say of a host
 //! or a conversation is of all who report it. It reads nothing.
 
-use crate::filter::{Address, Filter, Number, Test};
+use crate::filter::Filter;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::accounts::Identity;
 use crate::store::ask::NOBODY;
+use crate::store::ask::plan::EXPORTER;
+use crate::store::scan;
 
 /// Exporters with which a filter is tried.
 const TRIED: usize = 1024;
 
 /// The filter without what it asks of exporters, when it asks the same of all of them.
 pub(super) fn reduced(filter: &Filter, exporters: &[(i64, Identity)]) -> Filter {
-    let rests = rests(filter, exporters);
-    match rests.first() {
-        Some((_, first)) if rests.len() == exporters.len() && rests.iter().all(|(_, rest)| rest == first) => {
-            first.clone()
-        }
+    let is_asked = scan::fields(filter).iter().any(|field| EXPORTER.contains(field));
+    if !is_asked || TRIED < exporters.len() {
+        return filter.clone();
+    }
+    let mut rests = exporters.iter().map(|(_, identity)| rest(filter, identity));
+    match rests.next().flatten() {
+        Some(first) if rests.all(|rest| rest.as_ref() == Some(&first)) => first,
         _ => filter.clone(),
     }
 }
 
-/// Those whose flows can match, and what is asked of them besides.
-fn rests(filter: &Filter, exporters: &[(i64, Identity)]) -> Vec<(i64, Filter)> {
-    if TRIED < exporters.len() {
-        return Vec::new();
-    }
-    let rest = |(id, (address, domain, version)): &(i64, Identity)| {
-        let flow = FlowRecord { exporter: *address, ..FlowRecord::blank(Timestamp(0), NOBODY, *domain, *version) };
-        let decided = |test: &Test| is_of_exporters(test).then(|| Filter::from(test.clone()).matches(&flow));
-        Some((*id, filter.given(&decided)?))
-    };
-    exporters.iter().filter_map(rest).collect()
-}
-
-const fn is_of_exporters(test: &Test) -> bool {
-    matches!(
-        test,
-        Test::Address { field: Address::Exporter, .. } | Test::Number { field: Number::Domain | Number::Version, .. }
-    )
+/// What is asked of the flows of one exporter besides; `None` when none of them can match.
+fn rest(filter: &Filter, (address, domain, version): &Identity) -> Option<Filter> {
+    let flow = FlowRecord { exporter: *address, ..FlowRecord::blank(Timestamp(0), NOBODY, *domain, *version) };
+    filter.given(&|test| EXPORTER.contains(&scan::field(test)).then(|| Filter::from(test.clone()).matches(&flow)))
 }
 
 #[cfg(test)]

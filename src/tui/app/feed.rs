@@ -75,6 +75,11 @@ impl Default for Wish {
 }
 
 impl Wish {
+    /// What all that is shown must match, as far as a filter can say it.
+    pub fn of_all(&self) -> Filter {
+        self.filter.clone().and(self.tail_filter.clone())
+    }
+
     /// Whether nothing else is wanted but that other rows are kept, which has time until the next second.
     pub fn keeps_only(&self, before: &Self) -> bool {
         let plain = |wish: &Self| {

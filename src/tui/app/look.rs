@@ -31,10 +31,10 @@ impl App {
         views.extend(self.card.iter().flat_map(|card| self.card_views(card)));
         Wish {
             views,
-            filter: self.filter.filter().clone().and(others.clone()),
+            filter: self.filter.filter().clone().and(others),
             clock: self.counting.clock,
             tail: if self.place().tab == Tab::Flows { TAIL } else { 0 },
-            tail_filter: by_lanes.and(others),
+            tail_filter: by_lanes,
             tail_countries: self.way.countries(),
             is_frozen: self.is_frozen,
             about: self.card.and_then(Card::about),

@@ -1,6 +1,7 @@
 //! Back in time: the moment that is looked at, the marks, and what shall be compared.
 
 use super::{App, Kind, Place, Request, Screen, Tab};
+use crate::filter::Filter;
 use crate::flow::Timestamp;
 use crate::store::top::Order;
 use crate::tui::app::stored::{Baseline, Comparison, Day, by};
@@ -54,7 +55,7 @@ pub enum Errand {
     Bundle {
         from: Timestamp,
         to: Timestamp,
-        filter: String,
+        filter: Filter,
     },
 }
 
@@ -292,10 +293,8 @@ impl App {
             return Some(Request::Redraw);
         }
         let (from, to) = self.span_until(if self.is_frozen { self.moment() } else { self.comparable() });
-        let (_, way) = (self.filter.filter(), self.way.filters());
-        let filter = self.filter.filter().clone().and(way.0).and(way.1);
         self.said = Some("writing the bundle".to_owned());
-        Some(Request::Errand(Errand::Bundle { from, to, filter: filter.to_string() }))
+        Some(Request::Errand(Errand::Bundle { from, to, filter: self.wish().of_all() }))
     }
 }
 

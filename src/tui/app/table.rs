@@ -1,6 +1,7 @@
 //! The rows of the table in their order. Rows do not jump: one passes its neighbour when it is larger by an eighth, or
 //! when the order has stood for a few seconds.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -30,8 +31,8 @@ pub struct Table {
     snapshot: Arc<Snapshot>,
     order: Vec<usize>,
     keys: Vec<Key>,
-    /// What all rows have together.
-    all: Ways,
+    /// What all rows have together, once somebody wants to know.
+    all: OnceCell<Ways>,
     pinned: usize,
     /// When rows stood by size alone, and by what they were ranked.
     arranged: Timestamp,
@@ -98,25 +99,27 @@ impl Table {
         self.pinned = order.iter().take_while(|&&at| pin(at).is_some()).count();
         self.keys = order.iter().filter_map(|&at| key(at)).collect();
         (self.order, self.snapshot, self.ranked) = (order, snapshot, Some(ranked));
-        self.all = sum(self.rows());
+        self.all = OnceCell::new();
     }
 
-    /// What the rows from one on have together. The shorter part is added up: somebody may look at the end of many.
-    pub fn beyond(&self, first: usize) -> Ways {
-        if first < self.len() / 2 {
-            self.all.without(sum(self.rows_from(0, first)))
-        } else {
-            sum(self.rows_from(first, self.len()))
+    /// What everything has that is not in the rows before one. Of these and those behind, the fewer are added up: somebody
+    /// may look at the end of many.
+    pub fn without_first(&self, first: usize) -> Ways {
+        let (before, behind) = self.order.split_at(first.min(self.order.len()));
+        if before.len() <= behind.len() {
+            return self.snapshot.sum.without(self.sum(before));
         }
+        let mut rest = self.snapshot.sum.without(*self.all.get_or_init(|| self.sum(&self.order)));
+        rest.add(self.sum(behind));
+        rest
     }
 
-    fn rows_from(&self, first: usize, end: usize) -> impl Iterator<Item = &Row> {
-        self.order.get(first..end).unwrap_or_default().iter().filter_map(|&at| self.snapshot.rows.get(at))
-    }
-
-    /// What all rows have together.
-    pub const fn all(&self) -> Ways {
-        self.all
+    fn sum(&self, order: &[usize]) -> Ways {
+        let rows = order.iter().filter_map(|&at| self.snapshot.rows.get(at));
+        rows.fold(Ways::default(), |mut sum, row| {
+            sum.add(row.ways);
+            sum
+        })
     }
 
     /// Shows nothing until the next snapshot.
@@ -124,13 +127,6 @@ impl Table {
         let arranged = self.arranged;
         *self = Self { arranged, ..Self::default() };
     }
-}
-
-fn sum<'a>(rows: impl Iterator<Item = &'a Row>) -> Ways {
-    rows.fold(Ways::default(), |mut sum, row| {
-        sum.add(row.ways);
-        sum
-    })
 }
 
 /// Moves each row up as long as it is larger than the one above by an eighth.

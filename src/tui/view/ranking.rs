@@ -213,9 +213,7 @@ fn rest(app: &App, height: usize) -> Ways {
     let rows = app.table();
     let total = app.snapshot().row_count.max(rows.len());
     let last = rows.len().min(app.offset() + table::room(height, total));
-    let mut rest = app.snapshot().sum.without(rows.all());
-    rest.add(rows.beyond(last));
-    rest
+    rows.without_first(last)
 }
 
 fn beyond_cell(app: &App, column: usize, width: usize, beyond: usize, rest: Ways, theme: Theme) -> Cell {

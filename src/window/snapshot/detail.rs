@@ -74,8 +74,7 @@ struct Open {
     lanes: u64,
 }
 
-/// All rows of a selection at once, each in the place of its number: for few of them, which the first pass can work out on
-/// its way.
+/// Rows on their way, each in its place, and the slice that is being booked.
 pub(super) struct Drafts {
     all: Vec<Draft>,
     open: Vec<Open>,
@@ -83,18 +82,56 @@ pub(super) struct Drafts {
 }
 
 impl Drafts {
-    pub(super) fn new(window: &Window, selection: &Selection, times: &Times) -> Self {
-        let chosen: Vec<u32> = (0..).take(selection.keys().len()).collect();
-        let (all, _) = described(window, selection, times, &chosen);
+    fn new(window: &Window, selection: &Selection, times: &Times, chosen: &[u32]) -> Self {
+        let points = window.slices.all().iter().filter(|slice| times.shows(slice)).count();
+        let key = |row: u32| selection.keys().get(row as usize).copied().unwrap_or(Key::Protocol(0));
+        let all: Vec<Draft> = chosen.iter().map(|row| Draft::new(key(*row), points)).collect();
         Self { open: vec![Open::default(); all.len()], all, point: 0 }
     }
 
-    /// Books a line of the slice that is being read.
-    pub(super) fn book(&mut self, target: Target, tally: Tally) {
-        for (row, is_down) in [(target.down(), true), (target.up(), false)] {
-            if let Some(open) = self.open.get_mut(row as usize) {
-                open.book(is_down, tally);
+    /// All rows of a selection, each in the place of its number: for few of them, which the first pass can work out on its
+    /// way.
+    pub(super) fn of_all(window: &Window, selection: &Selection, times: &Times) -> Self {
+        let chosen: Vec<u32> = (0..).take(selection.keys().len()).collect();
+        let mut drafts = Self::new(window, selection, times, &chosen);
+        drafts.describe(window, selection, &Places::new(selection, &chosen), |_| false);
+        drafts
+    }
+
+    /// Has each row know what its lanes say beyond their counts, and hands out the parts that these are of rows, as long
+    /// as somebody wants them.
+    fn describe(
+        &mut self,
+        window: &Window,
+        selection: &Selection,
+        places: &Places,
+        mut hand_out: impl FnMut(Part) -> bool,
+    ) {
+        // Of other rows lanes say nothing, and there may be a million of them.
+        let tells = window.lanes.is_sampled() || self.all.iter().any(Draft::is_conversation);
+        let mut is_wanted = true;
+        for ((target, id), lane) in selection.targets().iter().zip(0..).zip(window.lanes.all()) {
+            if !tells && !is_wanted {
+                break;
             }
+            for (row, is_down) in places.of(*target) {
+                if let Some(draft) = self.all.get_mut(row).filter(|_| tells) {
+                    draft.describe(lane, is_down, window);
+                }
+                is_wanted = is_wanted && hand_out(Part { lane: LaneId(id), row, is_down });
+            }
+        }
+    }
+
+    /// Books a line of the slice that is being read for the rows that have its numbers as their places.
+    pub(super) fn book(&mut self, target: Target, tally: Tally) {
+        self.book_row(target.down() as usize, true, tally);
+        self.book_row(target.up() as usize, false, tally);
+    }
+
+    fn book_row(&mut self, row: usize, is_down: bool, tally: Tally) {
+        if let Some(open) = self.open.get_mut(row) {
+            open.book(is_down, tally);
         }
     }
 
@@ -107,7 +144,7 @@ impl Drafts {
         }
     }
 
-    /// Those that are shown, in this order.
+    /// Those at some places, in this order.
     pub(super) fn rows(self, times: &Times, chosen: &[u32]) -> Vec<Row> {
         let mut all: Vec<Option<Draft>> = self.all.into_iter().map(Some).collect();
         let row = |row: &u32| Some(all.get_mut(*row as usize)?.take()?.finish(times));
@@ -116,16 +153,15 @@ impl Drafts {
 }
 
 pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale: &Scale, chosen: &[u32]) -> Vec<Row> {
-    let (mut drafts, parts) = described(window, selection, times, chosen);
+    let mut drafts = Drafts::new(window, selection, times, chosen);
     let places = Places::new(selection, chosen);
-    let mut open = vec![Open::default(); drafts.len()];
-    let mut point = 0_usize;
+    let mut parts = Vec::new();
+    drafts.describe(window, selection, &places, |part| {
+        parts.push(part);
+        parts.len() <= PARTS
+    });
     for slice in window.slices.all() {
-        let mut book = |row: usize, is_down, line: &Line| {
-            if let Some(open) = open.get_mut(row) {
-                open.book(is_down, scale.apply(line));
-            }
-        };
+        let mut book = |row: usize, is_down, line: &Line| drafts.book_row(row, is_down, scale.apply(line));
         if parts.len() <= PARTS {
             each(slice, &parts, &mut book);
         } else {
@@ -134,40 +170,9 @@ pub(super) fn rows(window: &Window, selection: &Selection, times: &Times, scale:
                 places.of(target).for_each(|(row, is_down)| book(row, is_down, &line));
             }
         }
-        let part = SlicePart::new(slice, times, point);
-        point = point.saturating_add(usize::from(part.point.is_some()));
-        for (draft, open) in drafts.iter_mut().zip(&mut open) {
-            draft.close(&part, std::mem::take(open));
-        }
+        drafts.close(slice, times);
     }
-    drafts.into_iter().map(|draft| draft.finish(times)).collect()
-}
-
-/// A draft of each row that is shown, with what its lanes say beyond their counts; and these lanes, or so many of them that
-/// all are to be looked at.
-fn described(window: &Window, selection: &Selection, times: &Times, chosen: &[u32]) -> (Vec<Draft>, Vec<Part>) {
-    let places = Places::new(selection, chosen);
-    let points = window.slices.all().iter().filter(|slice| times.shows(slice)).count();
-    let key = |row: u32| selection.keys().get(row as usize).copied();
-    let mut drafts: Vec<Draft> =
-        chosen.iter().map(|row| Draft::new(key(*row).unwrap_or(Key::Protocol(0)), points)).collect();
-    let mut parts = Vec::new();
-    // Of other rows lanes say nothing, and there may be a million of them.
-    let tells = window.lanes.is_sampled() || drafts.iter().any(|draft| draft.is_conversation());
-    for ((target, id), lane) in selection.targets().iter().zip(0..).zip(window.lanes.all()) {
-        if !tells && PARTS < parts.len() {
-            break;
-        }
-        for (row, is_down) in places.of(*target) {
-            if let Some(draft) = drafts.get_mut(row).filter(|_| tells) {
-                draft.describe(lane, is_down, window);
-            }
-            if parts.len() <= PARTS {
-                parts.push(Part { lane: LaneId(id), row, is_down });
-            }
-        }
-    }
-    (drafts, parts)
+    drafts.all.into_iter().map(|draft| draft.finish(times)).collect()
 }
 
 /// Where each row stands among those that are shown.

@@ -115,7 +115,7 @@ fn notes_and_bundles_are_errands() {
     let Some(Request::Errand(Errand::Bundle { from, to, filter })) = press(&mut app, Key::Char('x')) else {
         panic!("no bundle");
     };
-    assert_eq!((to, to.since(from), filter.as_str()), (NOW.plus(-120_000), 60_000, "proto tcp"));
+    assert_eq!((to, to.since(from), filter.to_string().as_str()), (NOW.plus(-120_000), 60_000, "proto tcp"));
     // Where nothing is stored there is neither.
     let mut app = canned::app(&[]);
     let feed = Feed { is_stored: false, ..canned::answer(app.wish()) };
