@@ -136,7 +136,7 @@ fn fill(path: &Path, rows: u64) {
         made += making.elapsed();
         row += batch.len() as u64;
         let now = batch.last().map_or(*BEGIN, |flow| flow.received);
-        writer.push(batch.into());
+        writer.push(&batch);
         writer.flush(now, &Health::default()).expect("a flush");
     }
     writer.close(BEGIN.plus(HOURS * 3_600_000), &Health::default()).expect("the last flush");

@@ -73,7 +73,7 @@ fn run(path: &Path, flushes: i64) {
 fn fill(writer: &mut Writer, n: i64) -> Duration {
     let begin = BEGIN.plus(n * FLUSH * 1000);
     for second in 0..FLUSH {
-        writer.push(batch(begin.plus(second * 1000)));
+        writer.push(&batch(begin.plus(second * 1000)));
     }
     writer.flush(begin.plus(FLUSH * 1000), &Health::default()).expect("a writable database").took
 }

@@ -58,7 +58,7 @@ fn flush(criterion: &mut Criterion) {
                     (now, batch(now, conversations, details))
                 },
                 |(now, batch)| {
-                    writer.push(batch);
+                    writer.push(&batch);
                     writer.flush(now, &Health::default()).expect("a writable database")
                 },
                 BatchSize::LargeInput,

@@ -49,6 +49,7 @@ mod insertions;
 mod keys;
 mod needs;
 pub mod notes;
+pub mod parcel;
 mod prune;
 pub mod queue;
 pub mod retention;

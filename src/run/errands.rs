@@ -86,7 +86,7 @@ mod tests {
         flow.key.src_ip = [10, 0, 0, 1].into();
         flow.key.dst_ip = [198, 51, 100, 1].into();
         flow.counts.bytes = 1234;
-        writer.push([flow].as_slice().into());
+        writer.push([flow].as_slice());
         writer.flush(at, &Health::default()).unwrap();
         let note = Errand::Note { at: at.plus(-10_000), text: "the backup | ran".to_owned() };
         assert!(done(&path, &note, None).unwrap().starts_with("noted at "));

@@ -123,8 +123,19 @@ impl Intake {
         if self.flows.is_empty() {
             return;
         }
-        let batch: Arc<[FlowRecord]> = self.flows.as_slice().into();
+        let outlets = &self.outlets;
+        if let Some(storage) = &outlets.storage {
+            storage.push(&self.flows);
+        }
+        if outlets.shows || outlets.json.is_some() {
+            self.show_flows();
+        }
         self.flows.clear();
+    }
+
+    /// Offers the flows to those who look at them at once.
+    fn show_flows(&mut self) {
+        let batch: Arc<[FlowRecord]> = self.flows.as_slice().into();
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         let outlets = &self.outlets;
         if outlets.shows
@@ -132,13 +143,10 @@ impl Intake {
         {
             self.passed_over.window = self.passed_over.window.saturating_add(count);
         }
-        match outlets.json.as_ref().map(|json| outlets.offer_flows(json, Arc::clone(&batch))) {
+        match outlets.json.as_ref().map(|json| outlets.offer_flows(json, batch)) {
             Some(Err(TrySendError::Full(_))) => self.passed_over.json = self.passed_over.json.saturating_add(count),
             Some(Err(TrySendError::Disconnected(_))) => self.unwanted = true,
             Some(Ok(())) | None => {}
-        }
-        if let Some(storage) = &self.outlets.storage {
-            storage.push(batch);
         }
     }
 

@@ -77,7 +77,7 @@ impl Inlet {
         Arc::clone(&self.aside)
     }
 
-    pub(super) fn push(&self, batch: Arc<[FlowRecord]>) {
+    pub(super) fn push(&self, batch: &[FlowRecord]) {
         if let Some(stop) = &self.patient {
             while !self.queue.has_room(batch.len(), NAP) && !stop.load(Ordering::Relaxed) {}
         }

@@ -202,7 +202,7 @@ mod tests {
             sent(DAY + MINUTE_MS, 50),
             sent(MINUTE_MS, 3),
         ];
-        writer.push(flows.as_slice().into());
+        writer.push(flows.as_slice());
         writer.flush(AT, &Health::default()).unwrap();
         let known = History::open(&file.path).unwrap().acquaintance(HOST.into(), AT).unwrap();
         let day = |day: usize| known.days[day - 1].map(|ways| ways.map(|way| way.bytes));

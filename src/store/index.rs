@@ -91,10 +91,10 @@ impl Index {
     }
 
     /// Takes rows that were just inserted, in the order of their keys.
-    pub(super) fn rows(&mut self, connection: &Connection, rows: &[Placed<'_>]) -> Result<()> {
+    pub(super) fn rows(&mut self, connection: &Connection, rows: &[Placed]) -> Result<()> {
         let (Some(marks), Some(first)) = (self.marks, rows.first()) else { return Ok(()) };
         if !marks.live || first.key <= marks.rolled.max(marks.blocked).max(marks.reached) {
-            return rows.iter().try_for_each(|placed| self.row(connection, placed.key, placed.exporter, placed.flow));
+            return rows.iter().try_for_each(|placed| self.row(connection, placed.key, placed.exporter, &placed.flow));
         }
         // Nearly always: all of them stand beyond everything that was there.
         for Placed { key, exporter, flow } in rows {

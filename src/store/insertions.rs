@@ -46,7 +46,7 @@ impl Insertions {
 
     /// Takes rows whose keys follow each other without a gap. As the newest row is none of them, all of them stand before
     /// it or none does.
-    pub(super) fn rows(&mut self, connection: &Connection, rows: &[Placed<'_>]) -> Result<()> {
+    pub(super) fn rows(&mut self, connection: &Connection, rows: &[Placed]) -> Result<()> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
         let (first, last) = (first.key, last.key);
         if self.newest < first {

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use crate::collector::stats::Health;
 use crate::flow::FlowRecord;
+use crate::store::parcel::Parcel;
 
 /// A transaction holds at most one of so many parts of what may wait. By default that is 166,000 flows, which take a
 /// third of a second: nobody waits a second for a flush, even when the roll-ups are due in it. Twice as many are in memory
-/// at most as long as storage keeps up, 232 octets each.
+/// at most as long as storage keeps up.
 const PARTS: usize = 12;
 
 /// A bounded queue with one source at its one end and the writer at the other.
@@ -30,7 +31,7 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    batches: VecDeque<Arc<[FlowRecord]>>,
+    batches: VecDeque<Arc<Parcel>>,
     /// Batches at the front that a transaction holds. It may be committed already, so they are never dropped.
     held: usize,
     waiting: Waiting,
@@ -66,10 +67,11 @@ impl Queue {
     }
 
     /// Takes a batch, and drops the oldest ones when they would be more than the limit together.
-    pub fn push(&self, batch: Arc<[FlowRecord]>) {
+    pub fn push(&self, batch: &[FlowRecord]) {
         if batch.is_empty() {
             return;
         }
+        let batch = Arc::new(Parcel::new(batch));
         let mut state = self.state();
         state.waiting.flows += batch.len();
         state.batches.push_back(batch);
@@ -124,10 +126,10 @@ impl Queue {
 
     /// The oldest batches, for one transaction: at most a twelfth of the limit, so that newer ones can still be dropped
     /// for newest ones while it lasts, but at least one batch.
-    pub(super) fn hold(&self) -> Vec<Arc<[FlowRecord]>> {
+    pub(super) fn hold(&self) -> Vec<Arc<Parcel>> {
         let mut state = self.state();
         let mut flows = 0;
-        let fits = |batch: &&Arc<[FlowRecord]>| {
+        let fits = |batch: &&Arc<Parcel>| {
             let is_first = flows == 0;
             flows += batch.len();
             is_first || flows <= self.limit / PARTS

@@ -15,11 +15,11 @@ use crate::store::keys::RowKey;
 
 /// A flow and where it belongs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placed<'a> {
+pub(super) struct Placed {
     pub(super) key: RowKey,
     /// The row of its exporter.
     pub(super) exporter: i64,
-    pub(super) flow: &'a FlowRecord,
+    pub(super) flow: FlowRecord,
 }
 
 /// Rows that one statement inserts at most.
@@ -66,7 +66,7 @@ impl<'a> Insert<'a> {
     }
 
     /// Inserts flows whose keys follow each other without a gap.
-    pub(super) fn rows(&mut self, flows: &[Placed<'_>]) -> Result<()> {
+    pub(super) fn rows(&mut self, flows: &[Placed]) -> Result<()> {
         let mut left = flows;
         while let Some(first) = left.first() {
             let follows = RowKey(self.newest.0.saturating_add(1)) == first.key;
@@ -141,7 +141,7 @@ impl<'a> Rows<'a> {
         Ok(Self { statement, bound: vec![[None; COUNT]; rows] })
     }
 
-    fn insert(&mut self, flows: &[Placed<'_>]) -> Result<()> {
+    fn insert(&mut self, flows: &[Placed]) -> Result<()> {
         let mut at = 0;
         for (placed, bound) in flows.iter().zip(&mut self.bound) {
             for (number, bound) in numbers(placed).into_iter().zip(bound) {
@@ -151,7 +151,7 @@ impl<'a> Rows<'a> {
                 }
                 match number {
                     Some(number) => self.statement.raw_bind_parameter(at, number)?,
-                    None => self.statement.raw_bind_parameter(at, wide(placed.flow, at % COUNT))?,
+                    None => self.statement.raw_bind_parameter(at, wide(&placed.flow, at % COUNT))?,
                 }
                 *bound = number;
             }
@@ -161,7 +161,7 @@ impl<'a> Rows<'a> {
 }
 
 /// The columns of a row but its key, in the order of the table. `None` is an IPv6 address, see [`wide`].
-fn numbers(Placed { key, exporter, flow }: &Placed<'_>) -> [Option<i64>; COUNT] {
+fn numbers(Placed { key, exporter, flow }: &Placed) -> [Option<i64>; COUNT] {
     let received = key.received();
     [
         Some(*exporter),
@@ -287,7 +287,7 @@ fn read_details(row: &Row<'_>, flow: &mut FlowRecord) -> Result<()> {
 }
 
 /// Whether a flow says anything that only `details` can hold.
-fn has_details(flow: &FlowRecord) -> bool {
+pub(super) fn has_details(flow: &FlowRecord) -> bool {
     let FlowRecord { src_mask, dst_mask, next_hop, vlan, post_vlan, src_mac, dst_mac, .. } = flow;
     let FlowRecord { nat_src_ip, nat_dst_ip, nat_src_port, nat_dst_port, event, end_reason, .. } = flow;
     let FlowRecord { forwarding, mpls, application, vrf, reverse, .. } = flow;

@@ -48,7 +48,7 @@ impl Place {
     /// Writes flows with one writer, which is closed again.
     pub(super) fn write(&self, flows: &[FlowRecord]) {
         let writer = self.writer();
-        writer.push(flows.into());
+        writer.push(flows);
         writer.close(NOW, &Health::default()).unwrap();
     }
 
@@ -235,7 +235,7 @@ fn a_link_is_no_way_around_the_lock() {
 fn others_may_not_read_the_files() {
     let place = Place::new();
     let mut writer = place.writer();
-    writer.push(batch(NOW, 0..1));
+    writer.push(&batch(NOW, 0..1));
     writer.flush(NOW, &Health::default()).unwrap();
     let files: Vec<_> = fs::read_dir(place.folder.path()).unwrap().map(Result::unwrap).collect();
     assert_eq!(files.len(), 4, "database, log, index of the log, lock");
@@ -390,7 +390,7 @@ fn sql_writes_ipv6_as_rust_does() {
 fn a_failed_flush_keeps_the_batches_and_the_next_one_stores_them_once() {
     let place = Place::new();
     let mut writer = place.writer();
-    writer.push(batch(NOW, 0..10));
+    writer.push(&batch(NOW, 0..10));
     writer.flush(NOW, &Health::default()).unwrap();
     let other = place.sqlite();
     other
@@ -401,7 +401,7 @@ fn a_failed_flush_keeps_the_batches_and_the_next_one_stores_them_once() {
         .unwrap();
     let mut second = flows(NOW, 10..20);
     second[1].exporter = "2001:db8::9".parse().unwrap();
-    writer.push(second.clone().into());
+    writer.push(&second.clone());
     for failures in 1..=2 {
         let error = writer.flush(NOW, &Health::default()).unwrap_err();
         assert!(error.to_string().ends_with("no room for this one"), "{error}");
@@ -412,7 +412,7 @@ fn a_failed_flush_keeps_the_batches_and_the_next_one_stores_them_once() {
     }
     assert_eq!(writer.stats().last_error.unwrap().lines().count(), 1);
     other.execute_batch("DROP TRIGGER full").unwrap();
-    writer.push(batch(NOW, 20..30));
+    writer.push(&batch(NOW, 20..30));
     assert_eq!(writer.flush(NOW, &Health::default()).unwrap().rows, 20);
     let stats = writer.stats();
     assert_eq!((stats.rows, stats.flushes, stats.buffered, stats.failures), (30, 2, 0, 0));
@@ -424,7 +424,7 @@ fn a_failed_flush_keeps_the_batches_and_the_next_one_stores_them_once() {
 fn a_locked_database_is_tried_again() {
     let place = Place::new();
     let mut writer = place.writer();
-    writer.push(batch(NOW, 0..10));
+    writer.push(&batch(NOW, 0..10));
     let other = place.sqlite();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = writer.flush(NOW, &Health::default()).unwrap_err();
@@ -438,17 +438,17 @@ fn a_locked_database_is_tried_again() {
 fn a_full_buffer_drops_the_oldest_batch_whole() {
     let place = Place::new();
     let mut writer = Writer::open(&place.path, Options { buffer_flows: 100, ..Options::default() }).unwrap();
-    writer.push(batch(NOW, 0..20));
-    writer.push(Vec::new().into());
-    writer.push(batch(NOW, 20..60));
-    writer.push(batch(NOW, 60..100));
+    writer.push(&batch(NOW, 0..20));
+    writer.push(&[]);
+    writer.push(&batch(NOW, 20..60));
+    writer.push(&batch(NOW, 60..100));
     assert_eq!(writer.stats().dropped_flows, 0);
-    writer.push(batch(NOW, 100..101));
+    writer.push(&batch(NOW, 100..101));
     let stats = writer.stats();
     assert_eq!((stats.dropped_flows, stats.dropped_batches, stats.buffered), (20, 1, 81));
     assert_eq!(writer.flush(NOW, &Health::default()).unwrap().rows, 81);
     assert_eq!(place.read(), flows(NOW, 20..101));
-    writer.push(batch(NOW, 0..101));
+    writer.push(&batch(NOW, 0..101));
     assert_eq!((writer.stats().dropped_flows, writer.stats().buffered), (121, 0));
     writer.close(NOW, &Health::default()).unwrap();
     assert_eq!(History::open(&place.path).unwrap().runs(1).unwrap()[0].dropped_flows, 121);
@@ -462,7 +462,7 @@ fn a_clock_that_jumps_back_makes_no_key_twice() {
     let moments = [0, 1, 1, 5, -3_600_000, -3_599_999, 5, 0, 6, -3_600_000, 1];
     for (round, moment) in (0..).zip(moments) {
         let received = flows(NOW.plus(moment), round * 10..round * 10 + 10);
-        writer.push(received.clone().into());
+        writer.push(&received.clone());
         expected.extend(received);
         if round % 3 == 2 {
             writer.flush(NOW, &Health::default()).unwrap();
@@ -493,7 +493,7 @@ fn rows_get_the_keys_that_are_meant_for_them_however_many_follow_each_other() {
                 flow.vlan = 5;
             }
         }
-        writer.push(received.clone().into());
+        writer.push(&received.clone());
         expected.extend(received);
         if round % 4 == 3 {
             writer.flush(NOW, &Health::default()).unwrap();
@@ -541,8 +541,8 @@ fn history_reads_on_where_it_stopped() {
     writer.flush(NOW, &Health::default()).unwrap();
     let history = History::open(&place.path).unwrap();
     assert_eq!(history.newest().unwrap(), None);
-    writer.push(batch(NOW, 0..7));
-    writer.push(batch(NOW.plus(10), 7..10));
+    writer.push(&batch(NOW, 0..7));
+    writer.push(&batch(NOW.plus(10), 7..10));
     writer.flush(NOW, &Health::default()).unwrap();
     let mut read = Vec::new();
     let first = history.since(RowKey::at(NOW).before(), 4, &mut read).unwrap().unwrap();
@@ -623,7 +623,7 @@ fn names_of_earlier_runs_go_when_there_are_too_many() {
 fn accounts_come_back_as_they_were() {
     let place = Place::new();
     let mut writer = place.writer();
-    writer.push(batch(NOW, 0..1));
+    writer.push(&batch(NOW, 0..1));
     writer.flush(NOW, &Health::default()).unwrap();
     let history = History::open(&place.path).unwrap();
     let before = history.exporters().unwrap();
@@ -713,7 +713,7 @@ fn time_source() -> impl Strategy<Value = TimeSource> {
     prop::sample::select(all.to_vec())
 }
 
-fn any_flow() -> impl Strategy<Value = FlowRecord> {
+pub(super) fn any_flow() -> impl Strategy<Value = FlowRecord> {
     let origin = (address(), any::<u32>(), prop::sample::select(Version::ALL.to_vec()), 0..50_i64, time_source());
     let span = (-(1_i64 << 60)..1 << 60, -(1_i64 << 60)..1 << 60);
     let key = (address(), address(), any::<u16>(), any::<u16>(), any::<u8>());

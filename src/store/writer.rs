@@ -19,6 +19,7 @@ use crate::store::files;
 use crate::store::index::Index;
 use crate::store::insertions::Insertions;
 use crate::store::keys::{Keys, RowKey};
+use crate::store::parcel::Parcel;
 use crate::store::prune::{self, Pruner};
 pub use crate::store::prune::{Cause, Step};
 use crate::store::queue::{Queue, Waiting};
@@ -148,7 +149,7 @@ impl Writer {
     }
 
     /// Takes a batch, to be written by the next flush.
-    pub fn push(&self, batch: Arc<[FlowRecord]>) {
+    pub fn push(&self, batch: &[FlowRecord]) {
         self.queue.push(batch);
     }
 
@@ -306,7 +307,7 @@ impl Writer {
         now: Timestamp,
         health: &Health,
         ended: bool,
-        batches: &[Arc<[FlowRecord]>],
+        batches: &[Arc<Parcel>],
     ) -> rusqlite::Result<(RunId, Flush)> {
         // Each transaction looks its exporters up again, which keeps their `last_seen_ms` near their flows.
         self.exporters.forget();
@@ -325,9 +326,9 @@ impl Writer {
             let mut keys = Keys::new(&transaction)?;
             let mut insert = Insert::new(&transaction, keys.highest())?;
             let mut insertions = Insertions::new(keys.highest());
-            let mut group: Vec<Placed<'_>> = Vec::with_capacity(GROUP);
-            for flow in batches.iter().flat_map(|batch| batch.iter()) {
-                let exporter = self.exporters.id(&transaction, flow)?;
+            let mut group: Vec<Placed> = Vec::with_capacity(GROUP);
+            for flow in batches.iter().flat_map(|batch| batch.flows()) {
+                let exporter = self.exporters.id(&transaction, &flow)?;
                 let key = keys.take(&transaction, flow.received)?;
                 if group.len() == GROUP || group.last().is_some_and(|last| last.key.0 + 1 != key.0) {
                     insert.rows(&group)?;
@@ -335,9 +336,9 @@ impl Writer {
                     self.index.rows(&transaction, &group)?;
                     group.clear();
                 }
-                group.push(Placed { key, exporter, flow });
                 flush.rows += 1;
                 flush.counts.add(flow.counts);
+                group.push(Placed { key, exporter, flow });
             }
             insert.rows(&group)?;
             insertions.rows(&transaction, &group)?;

@@ -191,7 +191,7 @@ impl Day {
         self.flood(at, second, &mut flows);
         self.collector.tick(at);
         if !flows.is_empty() {
-            self.writer().push(flows.into());
+            self.writer().push(&flows);
         }
     }
 

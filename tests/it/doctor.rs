@@ -124,7 +124,7 @@ impl Simulated {
         let from = SocketAddr::new(from.parse::<IpAddr>().unwrap(), 50_000);
         self.collector.datagram(at, from, &message(at), &mut flows).unwrap();
         self.collector.tick(at);
-        self.writer.push(flows.into());
+        self.writer.push(&flows);
     }
 
     /// The first finding, once the accounts are written.

@@ -47,7 +47,7 @@ impl Stored {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("flows.db");
         let writer = Writer::open(&path, Options::default()).unwrap();
-        writer.push(flows.into());
+        writer.push(flows);
         writer.close(Timestamp(NOON), &Health::default()).unwrap();
         Self { folder, path }
     }

@@ -118,7 +118,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flows.db");
         let mut writer = Writer::open(&path, Options::default()).unwrap();
-        writer.push(flows().into());
+        writer.push(&flows());
         writer.flush(NOW, &Health::default()).unwrap();
         let past = Past::new(Some(path.clone()));
         let at = Timestamp(NOW.0.div_euclid(60_000) * 60_000 - 1_800_000);

@@ -185,7 +185,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flows.db");
         let mut writer = Writer::open(&path, Options::default()).unwrap();
-        writer.push([flow(1, 90_000), flow(1, 30), flow(2, 30)].as_slice().into());
+        writer.push([flow(1, 90_000), flow(1, 30), flow(2, 30)].as_slice());
         writer.flush(NOW, &Health::default()).unwrap();
         let mut window = Window::new(Limits::default());
         [flow(1, 30), flow(2, 30), flow(3, 1)].iter().for_each(|flow| window.record(flow));

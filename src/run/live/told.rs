@@ -140,7 +140,7 @@ mod tests {
         let mut flow = flow();
         (flow.first, flow.last, flow.counts.bytes) = (NOW.plus(-90_000_000), NOW.plus(-90_000_000), 1_000);
         (flow.key.src_ip, flow.key.dst_ip) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
-        writer.push([flow].as_slice().into());
+        writer.push([flow].as_slice());
         writer.flush(NOW, &Health::default()).unwrap();
         writer.close(NOW, &Health::default()).unwrap();
         let mut desk = Desk::new(Some(path));

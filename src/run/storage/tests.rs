@@ -79,17 +79,17 @@ fn a_source_goes_on_while_the_database_is_locked_and_the_oldest_batches_are_drop
     let run = Run::start(1_000);
     run.wait_for(|stats| stats.flushes == 1);
     let inlet = Inlet::new(Arc::clone(&run.queue), Arc::default(), None);
-    inlet.push(batch(1));
+    inlet.push(&batch(1));
     run.wait_for(|stats| stats.rows == 50);
     let lock = run.lock();
     // None of these waits: the lock is held until they are all through.
-    (2..=100).for_each(|n| inlet.push(batch(n)));
+    (2..=100).for_each(|n| inlet.push(&batch(n)));
     let failing = run.wait_for(|stats| 0 < stats.failures);
     assert_eq!((failing.rows, failing.buffered), (50, 1_000));
     assert_eq!(failing.dropped_flows, 99 * 50 - 1_000);
     assert_eq!(failing.dropped_batches, 79);
     assert!(failing.last_error.unwrap().contains("locked"));
-    (101..=110).for_each(|n| inlet.push(batch(n)));
+    (101..=110).for_each(|n| inlet.push(&batch(n)));
     drop(lock);
     let stored = run.wait_for(|stats| stats.buffered == 0 && stats.failures == 0);
     assert_eq!(stored.rows + stored.dropped_flows, 110 * 50);
@@ -106,7 +106,7 @@ fn a_replay_waits_for_room_and_loses_nothing() {
     let lock = run.lock();
     let inlet = Inlet::new(Arc::clone(&run.queue), Arc::default(), Some(Arc::default()));
     let source = thread::spawn(move || {
-        (1..=40).for_each(|n| inlet.push(batch(n)));
+        (1..=40).for_each(|n| inlet.push(&batch(n)));
         inlet
     });
     let failing = run.wait_for(|stats| 0 < stats.failures);
@@ -121,8 +121,8 @@ fn a_replay_waits_for_room_and_loses_nothing() {
 fn a_replay_that_is_stopped_does_not_wait() {
     let queue = Arc::new(Queue::new(50));
     let inlet = Inlet::new(Arc::clone(&queue), Arc::default(), Some(Arc::new(AtomicBool::new(true))));
-    inlet.push(batch(1));
-    inlet.push(batch(2));
+    inlet.push(&batch(1));
+    inlet.push(&batch(2));
     assert_eq!(queue.waiting().dropped_flows, 50);
 }
 
@@ -132,7 +132,7 @@ fn the_last_flush_is_tried_again_while_the_database_is_locked() {
     run.wait_for(|stats| stats.flushes == 1);
     let inlet = Inlet::new(Arc::clone(&run.queue), Arc::default(), None);
     let lock = run.lock();
-    inlet.push(batch(1));
+    inlet.push(&batch(1));
     let failures = run.stats.clone();
     let unlock = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -83,7 +83,7 @@ proptest! {
         let place = Place::new();
         let mut writer = open(&place, OFTEN);
         for batch in batches {
-            writer.push(batch.into());
+            writer.push(&batch);
             writer.flush(NOW, &Health::default()).unwrap();
         }
         drop(writer);
@@ -151,7 +151,7 @@ fn what_roll_ups_do_not_know_by_name_is_read_from_rows_when_these_are_few() {
     let place = Place::new();
     let mut writer = open(&place, Limits { minute_rows: 4, hour_rows: 4, ..OFTEN });
     for _ in 0..5 {
-        writer.push(batch(NOW, 0..100));
+        writer.push(&batch(NOW, 0..100));
         writer.flush(NOW, &Health::default()).unwrap();
     }
     writer.close(NOW, &Health::default()).unwrap();

@@ -37,7 +37,7 @@ fn four_blocks(place: &Place) {
     for n in 0..9 {
         let received = NOW.plus(i64::from(n) * 1_000);
         let flows: Vec<_> = (0..ROWS / 2).map(|row| flow(received, n * 4096 + row % 4096)).collect();
-        writer.push(flows.into());
+        writer.push(&flows);
         writer.flush(received, &Health::default()).unwrap();
     }
     writer.close(NOW, &Health::default()).unwrap();
@@ -92,7 +92,7 @@ fn a_late_flow_is_found() {
     let needs = Needs::Token(Token::Address(late));
     let mut writer = place.writer();
     writer.flush(NOW, &Health::default()).unwrap();
-    writer.push([flow(NOW.plus(500), 0xf_ffff), flow(NOW.plus(501), 5)].into());
+    writer.push(&[flow(NOW.plus(500), 0xf_ffff), flow(NOW.plus(501), 5)]);
     // Noted as late, then in a block of its own.
     for written in [0, 1] {
         writer.flush(NOW.plus(70_000 * written), &Health::default()).unwrap();
@@ -107,7 +107,7 @@ fn a_block_that_was_open_at_a_crash_is_filled_on() {
     let place = Place::new();
     for n in 0..5 {
         let mut writer = place.writer();
-        writer.push(flows(NOW.plus(n), 0..10_000).into());
+        writer.push(&flows(NOW.plus(n), 0..10_000));
         writer.flush(NOW.plus(n), &Health::default()).unwrap();
     }
     let blocks: Vec<i64> = {

@@ -39,7 +39,7 @@ fn roll_ups_that_lack_a_byte_are_found_in_their_hour() {
 fn rows_that_no_roll_up_has_yet_are_no_difference() {
     let place = Place::new();
     let mut writer = place.writer();
-    writer.push((0..50).map(spread).collect());
+    writer.push(&(0..50).map(spread).collect::<Vec<_>>());
     writer.flush(NOW, &Health::default()).unwrap();
     let checked = History::open(&place.path).unwrap().check().unwrap();
     assert!(checked.is_sound(), "{checked:?}");

@@ -19,11 +19,11 @@ fn notes_are_written_while_a_collector_writes() {
     let mut writer = place.writer();
     writer.flush(NOW, &Health::default()).unwrap();
     write(&place.path, &note(NOW.plus(5), "second")).unwrap();
-    writer.push(batch(NOW, 0..100));
+    writer.push(&batch(NOW, 0..100));
     writer.flush(NOW, &Health::default()).unwrap();
     write(&place.path, &note(NOW, " first\u{1b}[2J ")).unwrap();
     write(&place.path, &note(NOW.plus(1_000), "not in the span")).unwrap();
-    writer.push(batch(NOW, 0..100));
+    writer.push(&batch(NOW, 0..100));
     writer.close(NOW, &Health::default()).unwrap();
     assert_eq!(texts(&place), ["first [2J", "second"]);
     assert_eq!(place.read().len(), 200);

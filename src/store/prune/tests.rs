@@ -53,7 +53,7 @@ fn batch(exporter: u8, received: Timestamp, flows: i64) -> Arc<[FlowRecord]> {
 }
 
 fn write(writer: &mut Writer, exporter: u8, received: Timestamp, flows: i64) {
-    writer.push(batch(exporter, received, flows));
+    writer.push(&batch(exporter, received, flows));
     writer.flush(received.plus(10_000), &Health::default()).unwrap();
 }
 

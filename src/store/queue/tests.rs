@@ -8,25 +8,25 @@ use crate::flow::{ObservationDomainId, Timestamp, Version};
 const LONG: Duration = Duration::from_secs(60);
 
 /// So many flows, with the batch's name in each.
-fn batch(name: i64, flows: usize) -> Arc<[FlowRecord]> {
+fn batch(name: i64, flows: usize) -> Vec<FlowRecord> {
     let exporter = Ipv4Addr::LOCALHOST.into();
-    vec![FlowRecord::blank(Timestamp(name), exporter, ObservationDomainId(0), Version::V5); flows].into()
+    vec![FlowRecord::blank(Timestamp(name), exporter, ObservationDomainId(0), Version::V5); flows]
 }
 
-fn names(batches: &[Arc<[FlowRecord]>]) -> Vec<i64> {
-    batches.iter().map(|batch| batch[0].received.0).collect()
+fn names(batches: &[Arc<Parcel>]) -> Vec<i64> {
+    batches.iter().map(|batch| batch.flows().next().unwrap().received.0).collect()
 }
 
 #[test]
 fn the_oldest_batch_goes_whole_and_is_counted() {
     let queue = Queue::new(10);
-    queue.push(batch(1, 4));
-    queue.push(batch(2, 6));
-    queue.push(Vec::new().into());
+    queue.push(&batch(1, 4));
+    queue.push(&batch(2, 6));
+    queue.push(&[]);
     assert_eq!(queue.waiting(), Waiting { batches: 2, flows: 10, ..Waiting::default() });
-    queue.push(batch(3, 1));
+    queue.push(&batch(3, 1));
     assert_eq!(queue.waiting(), Waiting { batches: 2, flows: 7, dropped_flows: 4, dropped_batches: 1 });
-    queue.push(batch(4, 11));
+    queue.push(&batch(4, 11));
     assert_eq!(queue.waiting(), Waiting { batches: 0, flows: 0, dropped_flows: 22, dropped_batches: 4 });
 }
 
@@ -34,17 +34,17 @@ fn the_oldest_batch_goes_whole_and_is_counted() {
 fn what_a_transaction_holds_is_not_dropped() {
     let queue = Queue::new(24);
     for name in 1..=24 {
-        queue.push(batch(name, 1));
+        queue.push(&batch(name, 1));
     }
     let held = queue.hold();
     assert_eq!(names(&held), [1, 2], "a twelfth of the limit");
-    queue.push(batch(25, 3));
+    queue.push(&batch(25, 3));
     assert_eq!(queue.waiting().dropped_flows, 3);
     queue.release(false);
     assert_eq!(names(&queue.hold()), [1, 2], "a failed transaction keeps its batches");
     queue.release(true);
     assert_eq!((names(&queue.hold()), queue.waiting().flows), (vec![6, 7], 22));
-    queue.push(batch(26, 100));
+    queue.push(&batch(26, 100));
     queue.release(true);
     let waiting = queue.waiting();
     assert_eq!((waiting.batches, waiting.flows), (0, 0));
@@ -55,8 +55,8 @@ fn what_a_transaction_holds_is_not_dropped() {
 #[test]
 fn a_batch_larger_than_a_transaction_is_held_alone() {
     let queue = Queue::new(8);
-    queue.push(batch(1, 5));
-    queue.push(batch(2, 1));
+    queue.push(&batch(1, 5));
+    queue.push(&batch(2, 1));
     assert_eq!(names(&queue.hold()), [1]);
 }
 
@@ -64,7 +64,7 @@ fn a_batch_larger_than_a_transaction_is_held_alone() {
 fn a_source_that_can_wait_goes_on_when_there_is_room() {
     let queue = Arc::new(Queue::new(4));
     assert!(queue.has_room(100, Duration::ZERO), "an empty queue takes any batch");
-    queue.push(batch(1, 3));
+    queue.push(&batch(1, 3));
     assert!(queue.has_room(1, Duration::ZERO));
     assert!(!queue.has_room(2, Duration::ZERO));
     let waiting = thread::spawn({
@@ -74,7 +74,7 @@ fn a_source_that_can_wait_goes_on_when_there_is_room() {
     queue.hold();
     queue.release(true);
     assert!(waiting.join().unwrap());
-    queue.push(batch(2, 4));
+    queue.push(&batch(2, 4));
     queue.abandon();
     assert!(queue.has_room(1, LONG), "nobody waits for a writer that is gone");
 }
@@ -85,7 +85,7 @@ fn the_writer_wakes_up_for_accounts_the_end_and_a_full_queue() {
     let later = || Instant::now() + LONG;
     queue.account(Arc::default());
     assert!(queue.wait(later(), true).health.is_some());
-    queue.push(batch(1, 3));
+    queue.push(&batch(1, 3));
     let wake = queue.wait(later(), true);
     assert!(wake.is_full_enough && !wake.ended && wake.health.is_none());
     assert!(!queue.wait(Instant::now(), false).is_full_enough, "not after a failure");

@@ -122,7 +122,7 @@ fn roll_ups_are_written_when_their_time_has_come() {
     let mut writer = place.writer();
     let health = Health::default();
     writer.flush(NOW, &health).unwrap();
-    writer.push(batch(NOW, 0..5));
+    writer.push(&batch(NOW, 0..5));
     writer.flush(NOW.plus(59_999), &health).unwrap();
     assert_eq!(written(&place), 0);
     // What is not written yet is read from the raw rows.
@@ -141,10 +141,10 @@ fn many_flows_or_many_keys_are_written_before_their_time() {
         let place = Place::new();
         let mut writer = open(&place, limits);
         writer.flush(NOW, &Health::default()).unwrap();
-        writer.push(flows[..99].into());
+        writer.push(&flows[..99]);
         writer.flush(NOW, &Health::default()).unwrap();
         assert_eq!(written(&place), 0);
-        writer.push(flows[99..].into());
+        writer.push(&flows[99..]);
         writer.flush(NOW, &Health::default()).unwrap();
         assert_ne!(written(&place), 0);
         assert_equal(&place, &[]);
@@ -155,13 +155,13 @@ fn many_flows_or_many_keys_are_written_before_their_time() {
 fn a_flush_that_failed_counts_nothing_twice() {
     let place = Place::new();
     let mut writer = open(&place, OFTEN);
-    writer.push(batch(NOW, 0..40));
+    writer.push(&batch(NOW, 0..40));
     writer.flush(NOW, &Health::default()).unwrap();
     let other = place.sqlite();
     let refuse = "CREATE TRIGGER full BEFORE INSERT ON flows WHEN NEW.bytes = 1075
                   BEGIN SELECT raise(ABORT, 'no room for this one'); END";
     other.execute_batch(refuse).unwrap();
-    writer.push(batch(NOW.plus(1), 40..80));
+    writer.push(&batch(NOW.plus(1), 40..80));
     for _ in 0..2 {
         assert!(matches!(writer.flush(NOW.plus(1), &Health::default()), Err(Error::Sqlite { .. })));
         assert_equal(&place, &[]);
@@ -225,7 +225,7 @@ fn what_finds_no_room_is_in_the_sum_and_bounds_what_is_missing() {
         }
         // One that is small at first and large later.
         batch[50].counts.bytes = if round < 20 { 1 } else { 10_000_000 };
-        writer.push(batch.clone().into());
+        writer.push(&batch.clone());
         writer.flush(received, &Health::default()).unwrap();
         sent.extend(batch);
     }
@@ -255,7 +255,7 @@ fn the_largest_are_proven_when_nothing_else_can_be_as_large() {
     for flow in &mut batch[..5] {
         flow.counts.bytes *= 100_000;
     }
-    writer.push(batch.clone().into());
+    writer.push(&batch.clone());
     writer.close(NOW, &Health::default()).unwrap();
     let found = top(&place, Dimension::Conversation, ALWAYS, 5);
     assert!(found.exact);
@@ -269,7 +269,7 @@ fn old_buckets_go_and_no_others() {
     let place = Place::new();
     let mut writer = place.writer();
     for hour in 0..5 {
-        writer.push(batch(NOW.plus(hour * 3_600_000), 0..3));
+        writer.push(&batch(NOW.plus(hour * 3_600_000), 0..3));
     }
     writer.flush(NOW, &Health::default()).unwrap();
     let before = Before { minute: NOW.plus(3 * 3_600_000), hour: NOW.plus(3_600_000), row: RowKey::START };
@@ -366,7 +366,7 @@ proptest! {
             now = now.plus(25_000);
             match step {
                 Step::Flush(flows) => {
-                    writer.push(flows.into());
+                    writer.push(&flows);
                     writer.flush(now, &Health::default()).unwrap();
                 }
                 Step::Crash => {

@@ -51,7 +51,7 @@ impl Reader {
 }
 
 fn write(writer: &mut Writer, flows: &[FlowRecord]) {
-    writer.push(flows.into());
+    writer.push(flows);
     writer.flush(NOW, &Health::default()).unwrap();
 }
 
@@ -228,7 +228,7 @@ fn the_accounts_of_a_run_come_back_as_its_collector_had_them() {
     place.writer().close(NOW, &Health { exporters: vec![gone], ..Health::default() }).unwrap();
     let history = History::open(&place.path).unwrap();
     let mut writer = place.writer();
-    writer.push(batch(NOW, 0..1));
+    writer.push(&batch(NOW, 0..1));
     writer.flush(Timestamp(NOW.0 + 5), &health).unwrap();
     let (run, read) = history.health().unwrap().unwrap();
     assert_eq!((run.ended, run.last_alive), (None, NOW.plus(5)));

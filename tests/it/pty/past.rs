@@ -46,7 +46,7 @@ fn history(path: &Path) {
         flows.push(flow(spike + second * 1_000 + 500, 66, 77, 5_000_000));
     }
     flows.sort_by_key(|flow| flow.received);
-    writer.push(flows.into());
+    writer.push(&flows);
     writer.close(Timestamp(spike + 500 * MINUTE), &Health::default()).unwrap();
 }
 

@@ -22,7 +22,7 @@ fn flow(host: u8, ago_s: i64, bytes: u64) -> FlowRecord {
 fn asks(folder: &Path) -> Asks {
     let path = folder.join("flows.db");
     let mut writer = Writer::open(&path, Options::default()).unwrap();
-    writer.push([flow(1, 90, 100), flow(1, 30, 700), flow(2, 20, 5000), flow(3, 100, 60)].as_slice().into());
+    writer.push([flow(1, 90, 100), flow(1, 30, 700), flow(2, 20, 5000), flow(3, 100, 60)].as_slice());
     writer.flush(NOW, &Health::default()).unwrap();
     Asks::new(Some(path), Atlas::default())
 }

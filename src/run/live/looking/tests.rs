@@ -91,9 +91,9 @@ fn the_past_of_another_filter_is_read_back_from_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flows.db");
     let mut writer = Writer::open(&path, Options::default()).unwrap();
-    writer.push(batch(-3000, 3000));
+    writer.push(&batch(-3000, 3000));
     // What the tail holds is stored as well, and must not count twice.
-    writer.push(batch(0, 60));
+    writer.push(&batch(0, 60));
     writer.flush(Timestamp(NOW + 60_000), &Health::default()).unwrap();
     let past = Past::new(Some(path));
     let pieces = past.pieces.clone();

@@ -1,0 +1,32 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::tests::any_flow;
+
+#[test]
+fn most_flows_take_a_third_of_a_record() {
+    assert_eq!(size_of::<Plain>(), 88);
+    assert_eq!(size_of::<FlowRecord>(), 232);
+}
+
+proptest! {
+    #[test]
+    fn a_parcel_gives_back_what_it_was_made_of(
+        flows in prop::collection::vec((any_flow(), any::<[bool; 2]>()), 0..40)
+    ) {
+        // A third is between IPv4 hosts, and the same exporter reports several in a row.
+        let flows: Vec<FlowRecord> = flows
+            .into_iter()
+            .map(|(flow, [narrow, same])| {
+                let ends = |ip: IpAddr| if narrow && ip.is_ipv6() { Ipv4Addr::new(192, 0, 2, 7).into() } else { ip };
+                let exporter = if same { Ipv4Addr::LOCALHOST.into() } else { flow.exporter };
+                let key = FlowKey { src_ip: ends(flow.key.src_ip), dst_ip: ends(flow.key.dst_ip), ..flow.key };
+                FlowRecord { key, exporter, ..flow }
+            })
+            .collect();
+        let parcel = Parcel::new(&flows);
+        prop_assert_eq!(parcel.len(), flows.len());
+        prop_assert_eq!(parcel.plain.len(), flows.iter().filter(|flow| plain_ends(flow).is_some()).count());
+        prop_assert_eq!(parcel.flows().collect::<Vec<_>>(), flows);
+    }
+}
