@@ -267,7 +267,7 @@ fn reduced_sheet(
 ) -> Result<Sheet> {
     let since = since(connection, question.span)?;
     if question.read != Read::Rows
-        && let Some(plan) = plan::plan(question)
+        && let Some(plan) = planned(connection, question, exporters)?
         && let Some(sheet) = rolled::sheet(connection, question, &plan, exporters, keys)?
     {
         let is_exact = sheet.groups.is_exact() && sheet.until.is_none();
@@ -279,6 +279,24 @@ fn reduced_sheet(
     }
     let sheet = raw::sheet(connection, question, exporters, keys, watch)?;
     Ok(Sheet { since, ..sheet })
+}
+
+/// How roll-ups answer a question, when they can.
+fn planned(
+    connection: &Connection,
+    question: &Question<'_>,
+    exporters: &[(i64, Identity)],
+) -> Result<Option<plan::Plan>> {
+    if let Some(plan) = plan::plan(question) {
+        return Ok(Some(plan));
+    }
+    let Some(plan) = reporters::only(question.filter, exporters).and_then(|rest| plan::reported(question, &rest))
+    else {
+        return Ok(None);
+    };
+    // Roll-ups of an older program do not tell exporters apart.
+    let known: i64 = connection.query_row("SELECT reported FROM derived", (), |row| row.get(0))?;
+    Ok((known <= question.span.0.0).then_some(plan))
 }
 
 /// From when on there are raw rows, when those of the begin of a span have been deleted.

@@ -149,6 +149,10 @@ impl Index {
             Ok((RowKey(row.get(0)?), RowKey(row.get(1)?)))
         })?;
         self.marks = Some(Marks { rolled, blocked, reached: rolled.min(blocked), live: false });
+        let exporters: i64 = connection.query_row("SELECT count(*) FROM exporters", (), |row| row.get(0))?;
+        if 1 < exporters {
+            self.book.expect_several();
+        }
         let (book, late) = (&mut self.book, &mut self.late);
         for run in late_runs(connection)? {
             stored(connection, run, usize::MAX, |key, exporter, flow| {
@@ -190,6 +194,7 @@ impl Index {
 
     fn make_room(&mut self, connection: &Connection) -> Result<()> {
         self.close_full(connection)?;
+        self.book.spare(&self.limits);
         if self.late.is_full() {
             self.late.close(connection, true)?;
         }

@@ -37,11 +37,20 @@ pub enum Dimension {
     InInterface = 4,
     /// Exporter and the interface through which traffic went out.
     OutInterface = 5,
+    /// A conversation, as one exporter reports it.
+    Reported = 6,
 }
 
 impl Dimension {
-    pub const ALL: [Self; 6] =
-        [Self::Conversation, Self::Host, Self::Service, Self::Protocol, Self::InInterface, Self::OutInterface];
+    pub const ALL: [Self; 7] = [
+        Self::Conversation,
+        Self::Host,
+        Self::Service,
+        Self::Protocol,
+        Self::InInterface,
+        Self::OutInterface,
+        Self::Reported,
+    ];
 }
 
 /// The length of a bucket.
@@ -132,6 +141,10 @@ pub(super) struct Book {
     /// Exporters with both interfaces, from which the sums of each interface are made.
     paths: HashMap<Path, Sums>,
     flows: usize,
+    /// The first exporter that was met.
+    exporter: Option<i64>,
+    /// Whether others were. Of one alone, conversations by exporter are conversations.
+    several: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,10 +166,12 @@ impl Book {
     pub(super) fn stage(&mut self, booking: Booking, exporter: i64, flow: &FlowRecord) {
         let more = u64::from(flow.sampling.rate.saturating_sub(1));
         let end = booking.end_minute();
+        self.several |= *self.exporter.get_or_insert(exporter) != exporter;
         // What the raw row holds.
         let counts = Counts { bytes: held(flow.counts.bytes), packets: held(flow.counts.packets) };
         let Self { conversations, paths, .. } = self;
-        conversations.stage(flow, |stage| {
+        // Rows of exporters are counted from 1, and few.
+        conversations.stage(u32::try_from(exporter).unwrap_or(0), flow, |stage| {
             booking.minutes(counts, |minute, counts| {
                 let (bucket, ends) = (bucket(minute), minute == end);
                 stage(bucket, counts, ends);
@@ -171,6 +186,19 @@ impl Book {
 
     pub(super) fn settle(&mut self) {
         self.conversations.settle();
+    }
+
+    /// Tells exporters apart from the start, since the file knows several.
+    pub(super) const fn expect_several(&mut self) {
+        self.several = true;
+    }
+
+    /// Where several exporters report the same conversations, lines multiply. Before these take the room that the
+    /// conversations need, they are told apart no more until all is written.
+    pub(super) fn spare(&mut self, limits: &Limits) {
+        if self.several && self.conversations.tells_exporters() && limits.slots / 4 * 3 <= self.conversations.len() {
+            self.conversations.merge();
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -16,8 +16,19 @@ use crate::store::keys::RowKey;
 use crate::store::{Action, Error, exporter_names, insertions, notes, troubles};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
-pub(super) const MIGRATIONS: &[&str] =
-    &[V1, V2, V3, exporter_names::TABLE, V5, derived::TABLES, troubles::TABLES, notes::TABLE, insertions::TABLE, V10];
+pub(super) const MIGRATIONS: &[&str] = &[
+    V1,
+    V2,
+    V3,
+    exporter_names::TABLE,
+    V5,
+    derived::TABLES,
+    troubles::TABLES,
+    notes::TABLE,
+    insertions::TABLE,
+    V10,
+    derived::REPORTED,
+];
 
 /// The version of files that have no roll-ups yet.
 #[cfg(test)]

@@ -384,7 +384,9 @@ fn key(connection: &Connection, dimension: Dimension, slot: Slot) -> Result<Key>
     let [_, protocol, high, low] = number.to_be_bytes();
     let port = u16::from_be_bytes([high, low]);
     Ok(match dimension {
-        Dimension::Conversation => Key::Conversation { a: slot.low(), b: slot.high(), protocol, port },
+        Dimension::Conversation | Dimension::Reported => {
+            Key::Conversation { a: slot.low(), b: slot.high(), protocol, port }
+        }
         Dimension::Host => Key::Host(slot.low()),
         Dimension::Service => Key::Service { protocol, port },
         Dimension::Protocol => Key::Protocol(low),

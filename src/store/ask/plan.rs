@@ -2,7 +2,7 @@
 //!
 //! It reads nothing.
 
-use crate::filter::{Address, Number, Side, Test};
+use crate::filter::{Address, Filter, Number, Side, Test};
 use crate::store::ask::{By, Question};
 use crate::store::rollup::Dimension;
 use crate::store::scan::{self, Field};
@@ -27,6 +27,8 @@ pub(super) enum How {
     AsBack,
     /// Several rows make one key, so that what roll-ups do not know by name may be any part of it.
     Regrouped,
+    /// The key without who reports it.
+    Unreported,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +68,21 @@ pub(super) fn plan(question: &Question<'_>) -> Option<Plan> {
         }
         _ => None,
     }
+}
+
+/// The same for a filter that only one exporter meets, of whom it asks `rest` besides. With several, nobody could say how
+/// much is missing.
+pub(super) fn reported(question: &Question<'_>, rest: &Filter) -> Option<Plan> {
+    let fields = scan::fields(rest);
+    let (from, to) = question.span;
+    let is_whole = from.0.rem_euclid(60_000) == 0 && to.0.rem_euclid(60_000) == 0;
+    let how = match question.by {
+        By::Conversation => How::Unreported,
+        By::Host | By::Source | By::Destination | By::Pair | By::Service | By::Protocol => How::Regrouped,
+        _ => return None,
+    };
+    let is_known = is_whole && fields.iter().all(|field| CONVERSATION.contains(field));
+    is_known.then(|| Plan(vec![Part { dimension: Dimension::Reported, how }]))
 }
 
 const PROTOCOL: Field = Field::Number(Number::Protocol);

@@ -14,7 +14,7 @@ use crate::store::ask::rates::Series;
 use crate::store::ask::{By, NOBODY, Question, Sheet, Source, raw};
 use crate::store::groups::Groups;
 use crate::store::keys::RowKey;
-use crate::store::rollup::checkpoint::SUMS;
+use crate::store::rollup::checkpoint::{SUMS, UNBOUNDED};
 use crate::store::rollup::slot::Slot;
 use crate::store::rollup::{Dimension, Grain, Pair, Sums};
 use crate::store::scan::Watch;
@@ -35,7 +35,8 @@ pub(super) fn sheet(
     for (grain, buckets) in spans(minutes) {
         for part in &plan.0 {
             let floors = floors_of(connection, (part.dimension, grain, &buckets), question.order)?;
-            if !floors.is_empty() && !plan.is_bounded() {
+            let is_unbounded = floors.values().any(|floor| UNBOUNDED <= *floor);
+            if is_unbounded || !floors.is_empty() && !plan.is_bounded() {
                 return Ok(None);
             }
             groups.rest = floors.values().fold(groups.rest, |sum, floor| sum.saturating_add(*floor));
@@ -130,12 +131,26 @@ impl Reading<'_> {
                 [filter.matches(flow), false]
             }
             Dimension::InInterface | Dimension::OutInterface => {
-                let known = self.exporters.iter().find(|(id, _)| *id == slot.exporter());
-                let Some((_, (exporter, domain, version))) = known else { return [false; 2] };
-                (flow.exporter, flow.domain, flow.version) = (*exporter, *domain, *version);
-                [filter.matches(flow), false]
+                let is_known = self.report(slot.exporter(), flow);
+                [is_known && filter.matches(flow), false]
+            }
+            Dimension::Reported => {
+                let is_known = self.report(slot.reporter(), flow);
+                [false, true].map(|back| {
+                    conversation(slot, back, flow);
+                    is_known && filter.matches(flow)
+                })
             }
         }
+    }
+
+    /// Has a flow be one of an exporter; false when that is not known.
+    fn report(&self, id: i64, flow: &mut FlowRecord) -> bool {
+        let known = self.exporters.iter().find(|(other, _)| *other == id);
+        if let Some((_, (exporter, domain, version))) = known {
+            (flow.exporter, flow.domain, flow.version) = (*exporter, *domain, *version);
+        }
+        known.is_some()
     }
 
     fn add(&self, slot: Slot, pair: Pair, covered: u64, groups: &mut Groups, flow: &mut FlowRecord) {
@@ -156,6 +171,7 @@ impl Reading<'_> {
         };
         match self.part.how {
             How::Same => put(slot, pair),
+            How::Unreported => put(slot.unreported(), pair),
             How::There => put(slot, Pair([there, none])),
             How::Back => put(slot, Pair([back, none])),
             How::AsBack => put(slot, Pair([none, there])),

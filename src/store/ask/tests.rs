@@ -242,3 +242,83 @@ fn deleted_rows_are_said_where_roll_ups_do_not_stand_in() {
     let keys: BTreeMap<_, _> = rolled.rows.iter().map(|row| (row.key, row.pair)).collect();
     assert_eq!(keys.len(), 2);
 }
+
+/// Every flush writes the roll-ups, and nothing else does.
+const AT_ONCE: Limits = Limits { slots: 1_000, flows: 1_000, interval_ms: 0, minute_rows: 1_000, hour_rows: 1_000 };
+
+/// Conversations of one of two exporters, as roll-ups answer them and as the rows do.
+struct Told {
+    place: Place,
+    filter: Filter,
+}
+
+impl Told {
+    fn new() -> Self {
+        Self { place: Place::new(), filter: parsed("router ip 192.0.2.99") }
+    }
+
+    /// Both exporters report the same conversations, one after the other where they are apart.
+    fn write(&self, limits: Limits, batches: &[Vec<FlowRecord>]) {
+        let mut writer = open(&self.place, limits);
+        for batch in batches {
+            writer.push(batch);
+            writer.flush(NOW, &Health::default()).unwrap();
+        }
+    }
+
+    fn question(&self) -> Question<'_> {
+        let span = (minute(-600), minute(600));
+        Question { filter: &self.filter, by: By::Conversation, order: Order::Bytes, span, read: Read::Quick }
+    }
+
+    fn assert_equal(&self, source: Source) {
+        let history = History::open(&self.place.path).unwrap();
+        for by in [By::Conversation, By::Host, By::Service, By::Pair] {
+            let question = Question { by, ..self.question() };
+            let quick = history.ranking(&question, 100, &Watch::NOBODY).unwrap();
+            let rows = history.ranking(&Question { read: Read::Rows, ..question }, 100, &Watch::NOBODY).unwrap();
+            assert!(!quick.rows.is_empty() && quick.exact, "{by:?}");
+            assert_eq!((quick.rows, quick.total), (rows.rows, rows.total), "{by:?}");
+            assert_eq!(matches!(quick.source, Source::RollUps), matches!(source, Source::RollUps), "{by:?}");
+        }
+    }
+}
+
+fn of_other(flows: Vec<FlowRecord>) -> Vec<FlowRecord> {
+    flows.into_iter().map(|flow| FlowRecord { exporter: [192, 0, 2, 99].into(), ..flow }).collect()
+}
+
+#[test]
+fn conversations_of_one_exporter_are_in_roll_ups_since_these_tell_exporters_apart() {
+    let told = Told::new();
+    let both = [flows(NOW, 0..50), of_other(flows(NOW, 20..80))].concat();
+    told.write(AT_ONCE, &[both]);
+    told.assert_equal(Source::RollUps);
+    // What an older program wrote does not.
+    let begin = told.question().span.0;
+    told.place.sqlite().execute("UPDATE derived SET reported = ?1", [begin.0 + 1]).unwrap();
+    told.assert_equal(Source::Rows(0));
+}
+
+#[test]
+fn where_lines_would_take_all_room_exporters_are_not_told_apart_and_rows_answer() {
+    let told = Told::new();
+    // Two times fifty lines of eighty: fifty are left when they are of anybody, so that nothing is written early.
+    let both = [flows(NOW, 0..50), of_other(flows(NOW, 0..50))].concat();
+    told.write(Limits { slots: 80, ..AT_ONCE }, &[both]);
+    told.assert_equal(Source::Rows(0));
+    let unbounded = "SELECT count(*) FROM rollup_rest WHERE dimension = 6 AND floor_bytes = 9223372036854775807";
+    assert_eq!(told.place.ask::<i64>(unbounded), told.place.ask::<i64>("SELECT count(*) FROM rollup_rest"));
+    assert_eq!(told.place.ask::<i64>("SELECT count(*) FROM rollup WHERE dimension = 6"), 0);
+    let flows = "SELECT sum(flows + back_flows) FROM rollup_rest WHERE dimension = 6 AND grain = 1";
+    assert_eq!(told.place.ask::<i64>(flows), 100);
+}
+
+#[test]
+fn an_hour_in_which_there_was_one_exporter_first_is_answered_from_rows() {
+    let told = Told::new();
+    told.write(AT_ONCE, &[flows(NOW, 0..50)]);
+    assert_eq!(told.place.ask::<i64>("SELECT count(*) FROM rollup WHERE dimension = 6"), 0, "there is nothing to tell");
+    told.write(AT_ONCE, &[of_other(flows(NOW, 20..80))]);
+    told.assert_equal(Source::Rows(0));
+}

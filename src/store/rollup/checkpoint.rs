@@ -27,7 +27,11 @@ impl Book {
     pub(in crate::store) fn write(&mut self, connection: &Connection, limits: &Limits) -> Result<()> {
         let mut writing = Writing::new(connection, limits)?;
         for dimension in Dimension::ALL {
-            writing.both(dimension, &self.minutes(dimension))?;
+            if dimension != Dimension::Reported || self.several && self.conversations.tells_exporters() {
+                writing.both(dimension, &self.minutes(dimension))?;
+            } else {
+                writing.unnamed(dimension, &self.totals())?;
+            }
         }
         self.clear();
         Ok(())
@@ -42,6 +46,7 @@ impl Book {
             Dimension::Protocol => self.services(Slot::protocol),
             Dimension::InInterface => self.interfaces(|path| path.in_if),
             Dimension::OutInterface => self.interfaces(|path| path.out_if),
+            Dimension::Reported => self.reported(),
         }
     }
 
@@ -49,6 +54,20 @@ impl Book {
         let mut conversations: HashMap<Slot, Pair> = HashMap::with_capacity(self.conversations.len());
         self.conversations.each(|slot, pair| conversations.entry(slot).or_default().add(pair));
         conversations
+    }
+
+    /// All of it, by minute.
+    fn totals(&self) -> HashMap<i32, Pair> {
+        let mut totals: HashMap<i32, Pair> = HashMap::new();
+        self.conversations.each(|slot, pair| totals.entry(slot.bucket()).or_default().add(pair));
+        totals
+    }
+
+    fn reported(&self) -> HashMap<Slot, Pair> {
+        let mut reported: HashMap<Slot, Pair> = HashMap::with_capacity(self.conversations.len());
+        self.conversations
+            .each_reported(|exporter, slot, pair| reported.entry(slot.by(exporter)).or_default().add(pair));
+        reported
     }
 
     fn hosts(&self) -> HashMap<Slot, Pair> {
@@ -104,6 +123,9 @@ pub(in crate::store) const SUMS: [&str; 10] = [
     "back_more_bytes",
     "back_more_packets",
 ];
+
+/// The floor of a bucket of which some keys were not told apart: any of them may have anything in its rest.
+pub(in crate::store) const UNBOUNDED: u64 = i64::MAX.cast_unsigned();
 
 /// A key and its sums in a bucket.
 struct Entry<'a>(&'a Slot, &'a Pair);
@@ -243,8 +265,22 @@ impl<'a> Writing<'a> {
                 *floor = measure.max(*floor);
             }
         }
+        self.add_rest(place, &pair, floors)
+    }
+
+    /// Adds all of some minutes to the rest, since their keys are not told apart.
+    fn unnamed(&mut self, dimension: Dimension, minutes: &HashMap<i32, Pair>) -> Result<()> {
+        for (minute, pair) in minutes {
+            for (grain, bucket) in [(Grain::Minute, *minute), (Grain::Hour, minute.div_euclid(60))] {
+                self.add_rest((dimension, grain, bucket), pair, [UNBOUNDED; 3])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_rest(&mut self, place: (Dimension, Grain, i32), pair: &Pair, floors: [u64; 3]) -> Result<()> {
         bind_place(&mut self.rest, place)?;
-        bind(&mut self.rest, 4, sums(&pair))?;
+        bind(&mut self.rest, 4, sums(pair))?;
         bind(&mut self.rest, 4 + SUMS.len(), floors)?;
         self.rest.raw_execute().map(drop)
     }

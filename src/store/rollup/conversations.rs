@@ -16,15 +16,25 @@ use crate::store::rollup::{Pair, Sums};
 pub(super) struct Conversations {
     narrow: Table<Narrow>,
     wide: Table<Wide>,
+    /// Whether lines are of anybody: exporters are told apart no more.
+    merged: bool,
 }
 
 /// What tells lines apart, and what they are lines of.
 trait Key: Copy + Eq + Hash {
     fn slot(&self) -> Slot;
 
+    fn exporter(&self) -> u32;
+
+    /// The same, whoever reports it.
+    fn of_anybody(self) -> Self;
+
     /// What sampling adds for each that was counted. A factor of all of a line is one of its sums.
     fn more(&self) -> u32;
 }
+
+/// In the place of the row of an exporter: these are counted from 1.
+const ANYBODY: u32 = 0;
 
 /// Between two IPv4 hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,12 +44,15 @@ struct Narrow {
     c: u32,
     bucket: i32,
     more: u32,
+    /// The row of `exporters`.
+    exporter: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Wide {
     slot: Slot,
     more: u32,
+    exporter: u32,
 }
 
 /// Sums of both directions.
@@ -74,15 +87,21 @@ struct Staged<K> {
 
 impl Conversations {
     /// Stages the shares of a flow: `minutes` hands out bucket, counts, and whether the flow ends there.
-    pub(super) fn stage(&mut self, flow: &FlowRecord, minutes: impl FnOnce(&mut dyn FnMut(i32, Counts, bool))) {
+    pub(super) fn stage(
+        &mut self,
+        exporter: u32,
+        flow: &FlowRecord,
+        minutes: impl FnOnce(&mut dyn FnMut(i32, Counts, bool)),
+    ) {
         let more = flow.sampling.rate.saturating_sub(1);
+        let exporter = if self.merged { ANYBODY } else { exporter };
         let (slot, back) = Slot::conversation(flow);
         match slot.narrow() {
             Some((a, b, c)) => minutes(&mut |bucket, counts, ends| {
-                self.narrow.stage(Narrow { a, b, c, bucket, more }, back, counts, ends);
+                self.narrow.stage(Narrow { a, b, c, bucket, more, exporter }, back, counts, ends);
             }),
             None => minutes(&mut |bucket, counts, ends| {
-                self.wide.stage(Wide { slot: slot.at(bucket), more }, back, counts, ends);
+                self.wide.stage(Wide { slot: slot.at(bucket), more, exporter }, back, counts, ends);
             }),
         }
     }
@@ -93,21 +112,39 @@ impl Conversations {
         self.wide.settle();
     }
 
+    /// Tells exporters apart no more until it is cleared, and makes one line of those that only these tell apart.
+    pub(super) fn merge(&mut self) {
+        self.merged = true;
+        self.narrow.merge();
+        self.wide.merge();
+    }
+
+    /// Whether lines say who reports them.
+    pub(super) const fn tells_exporters(&self) -> bool {
+        !self.merged
+    }
+
     /// Lines that are taken.
     pub(super) const fn len(&self) -> usize {
         self.narrow.lines.len() + self.wide.lines.len()
     }
 
-    /// Hands out every line; one conversation has several where it was sampled at several rates.
+    /// Hands out every line; one conversation has several where several exporters report it, or sample at several rates.
     pub(super) fn each(&self, mut each: impl FnMut(Slot, Pair)) {
-        self.narrow.lines.iter().for_each(|line| each(line.key.slot(), line.pair()));
-        self.wide.lines.iter().for_each(|line| each(line.key.slot(), line.pair()));
+        self.each_reported(|_, slot, pair| each(slot, pair));
+    }
+
+    /// The same, with the row of the exporter.
+    pub(super) fn each_reported(&self, mut each: impl FnMut(u32, Slot, Pair)) {
+        self.narrow.lines.iter().for_each(|line| each(line.key.exporter(), line.key.slot(), line.pair()));
+        self.wide.lines.iter().for_each(|line| each(line.key.exporter(), line.key.slot(), line.pair()));
     }
 
     /// Forgets everything, and keeps the room that it took.
     pub(super) fn clear(&mut self) {
         self.narrow.clear();
         self.wide.clear();
+        self.merged = false;
     }
 }
 
@@ -117,25 +154,41 @@ impl<K: Key> Table<K> {
     }
 
     fn settle(&mut self) {
-        let Self { hasher, places, lines, staged } = self;
+        let mut staged = std::mem::take(&mut self.staged);
         for Staged { hash, key, back, ends, counts } in staged.drain(..) {
-            let place = places.find(hash, |place| lines.get(*place as usize).is_some_and(|line| line.key == key));
-            let at = match place {
-                Some(place) => *place as usize,
-                None => {
-                    let at = lines.len();
-                    lines.push(Line { key, flows: [0; 2], bytes: [0; 2], packets: [0; 2] });
-                    let hash_of = |place: &u32| lines.get(*place as usize).map_or(0, |line| hasher.hash_one(line.key));
-                    // The limits of a book are far below 2³² lines.
-                    places.insert_unique(hash, u32::try_from(at).unwrap_or(u32::MAX), hash_of);
-                    at
-                }
-            };
-            let Some(line) = lines.get_mut(at) else { continue };
-            let direction = usize::from(back);
-            line.flows[direction] = line.flows[direction].saturating_add(ends.into());
-            line.bytes[direction] = line.bytes[direction].saturating_add(counts.bytes);
-            line.packets[direction] = line.packets[direction].saturating_add(counts.packets);
+            let Some(line) = self.line(hash, key) else { continue };
+            line.add(usize::from(back), ends.into(), counts);
+        }
+        self.staged = staged;
+    }
+
+    /// The line of a key, a new one if there is none.
+    fn line(&mut self, hash: u64, key: K) -> Option<&mut Line<K>> {
+        let Self { hasher, places, lines, .. } = self;
+        let place = places.find(hash, |place| lines.get(*place as usize).is_some_and(|line| line.key == key));
+        let at = match place {
+            Some(place) => *place as usize,
+            None => {
+                let at = lines.len();
+                lines.push(Line { key, flows: [0; 2], bytes: [0; 2], packets: [0; 2] });
+                let hash_of = |place: &u32| lines.get(*place as usize).map_or(0, |line| hasher.hash_one(line.key));
+                // The limits of a book are far below 2³² lines.
+                places.insert_unique(hash, u32::try_from(at).unwrap_or(u32::MAX), hash_of);
+                at
+            }
+        };
+        lines.get_mut(at)
+    }
+
+    fn merge(&mut self) {
+        self.places.clear();
+        for old in std::mem::take(&mut self.lines) {
+            let key = old.key.of_anybody();
+            let Some(line) = self.line(self.hasher.hash_one(key), key) else { continue };
+            for direction in [0, 1] {
+                let counts = Counts { bytes: old.bytes[direction], packets: old.packets[direction] };
+                line.add(direction, old.flows[direction], counts);
+            }
         }
     }
 
@@ -154,6 +207,12 @@ impl<K> Default for Table<K> {
 }
 
 impl<K: Key> Line<K> {
+    fn add(&mut self, direction: usize, flows: u32, counts: Counts) {
+        self.flows[direction] = self.flows[direction].saturating_add(flows);
+        self.bytes[direction] = self.bytes[direction].saturating_add(counts.bytes);
+        self.packets[direction] = self.packets[direction].saturating_add(counts.packets);
+    }
+
     fn pair(&self) -> Pair {
         let more = u64::from(self.key.more());
         let sums = |direction: usize| {
@@ -171,6 +230,14 @@ impl Key for Narrow {
         Slot::between(self.a, self.b, self.c).at(self.bucket)
     }
 
+    fn exporter(&self) -> u32 {
+        self.exporter
+    }
+
+    fn of_anybody(self) -> Self {
+        Self { exporter: ANYBODY, ..self }
+    }
+
     fn more(&self) -> u32 {
         self.more
     }
@@ -179,6 +246,14 @@ impl Key for Narrow {
 impl Key for Wide {
     fn slot(&self) -> Slot {
         self.slot
+    }
+
+    fn exporter(&self) -> u32 {
+        self.exporter
+    }
+
+    fn of_anybody(self) -> Self {
+        Self { exporter: ANYBODY, ..self }
     }
 
     fn more(&self) -> u32 {

@@ -17,7 +17,7 @@ pub(in crate::store) struct Slot {
     wide: u8,
     a: [u64; 2],
     b: [u64; 2],
-    c: u32,
+    c: u64,
     bucket: i32,
 }
 
@@ -27,26 +27,26 @@ impl Slot {
         let key = ConversationKey::of(flow);
         let back = key.dst_ip < key.src_ip;
         let (low, high) = if back { (key.dst_ip, key.src_ip) } else { (key.src_ip, key.dst_ip) };
-        let c = u32::from(key.protocol) << 16 | u32::from(key.port);
+        let c = u64::from(key.protocol) << 16 | u64::from(key.port);
         let wide = u8::from(low.is_ipv6()) | u8::from(high.is_ipv6()) << 1;
         (Self { wide, a: bits(low), b: bits(high), c, bucket: 0 }, back)
     }
 
     /// A conversation between two IPv4 hosts.
     pub(super) fn between(a: u32, b: u32, c: u32) -> Self {
-        Self { wide: 0, a: [0, a.into()], b: [0, b.into()], c, bucket: 0 }
+        Self { wide: 0, a: [0, a.into()], b: [0, b.into()], c: c.into(), bucket: 0 }
     }
 
     /// What [`Slot::between`] makes it of again; `None` where one host is IPv6.
     pub(super) fn narrow(self) -> Option<(u32, u32, u32)> {
         let ([_, a], [_, b]) = (self.a, self.b);
-        (self.wide == 0).then_some((u32::try_from(a).ok()?, u32::try_from(b).ok()?, self.c))
+        (self.wide == 0).then_some((u32::try_from(a).ok()?, u32::try_from(b).ok()?, self.number()))
     }
 
     /// All of it but which address is IPv6, for a hash.
     pub(super) fn words(self) -> [u64; 5] {
         let ([a, b], [c, d]) = (self.a, self.b);
-        [a, b, c, d, u64::from(self.c) << 32 | u64::from(self.bucket.cast_unsigned())]
+        [a, b, c, d, self.c.rotate_left(32) ^ u64::from(self.bucket.cast_unsigned())]
     }
 
     /// The two hosts of a conversation, and one of them when it talks to itself.
@@ -65,7 +65,7 @@ impl Slot {
     }
 
     pub(in crate::store) fn interface(exporter: i64, interface: u32) -> Self {
-        Self { wide: 0, a: [0, exporter.cast_unsigned()], b: [0; 2], c: interface, bucket: 0 }
+        Self { wide: 0, a: [0, exporter.cast_unsigned()], b: [0; 2], c: interface.into(), bucket: 0 }
     }
 
     /// An address alone.
@@ -76,12 +76,12 @@ impl Slot {
     /// Two addresses in this order, and a number.
     pub(in crate::store) fn path(a: IpAddr, b: IpAddr, c: u32) -> Self {
         let wide = u8::from(a.is_ipv6()) | u8::from(b.is_ipv6()) << 1;
-        Self { wide, a: bits(a), b: bits(b), c, bucket: 0 }
+        Self { wide, a: bits(a), b: bits(b), c: c.into(), bucket: 0 }
     }
 
     /// A number of 64 bits, and one of 32.
     pub(in crate::store) const fn numbers(large: u64, small: u32) -> Self {
-        Self { wide: 0, a: [0, large], b: [0; 2], c: small, bucket: 0 }
+        Self { wide: 0, a: [0, large], b: [0; 2], c: small as u64, bucket: 0 }
     }
 
     pub(in crate::store) const fn at(self, bucket: i32) -> Self {
@@ -95,7 +95,8 @@ impl Slot {
     /// Reads the columns `a`, `b` and `c`, the first of which is column `from`.
     pub(in crate::store) fn read(row: &Row<'_>, from: usize) -> Result<Self> {
         let (Half(a, a_wide), Half(b, b_wide)) = (row.get(from)?, row.get(from + 1)?);
-        Ok(Self { wide: a_wide | b_wide << 1, a, b, c: row.get(from + 2)?, bucket: 0 })
+        let c: i64 = row.get(from + 2)?;
+        Ok(Self { wide: a_wide | b_wide << 1, a, b, c: c.cast_unsigned(), bucket: 0 })
     }
 
     /// Binds the columns `a`, `b` and `c`, the first of which is parameter `at`.
@@ -106,7 +107,7 @@ impl Slot {
                 _ => statement.raw_bind_parameter(at, octets(half))?,
             }
         }
-        statement.raw_bind_parameter(at + 2, self.c)
+        statement.raw_bind_parameter(at + 2, self.c.cast_signed())
     }
 
     /// `a` as an address.
@@ -127,8 +128,24 @@ impl Slot {
         self.a[1]
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half is the reporter")]
     pub(in crate::store) const fn number(self) -> u32 {
-        self.c
+        self.c as u32
+    }
+
+    /// The same, as one exporter reports it.
+    pub(super) fn by(self, exporter: u32) -> Self {
+        Self { c: u64::from(self.number()) | u64::from(exporter) << 32, ..self }
+    }
+
+    /// The row of `exporters` that reports it; 0 where that is not told apart.
+    pub(in crate::store) const fn reporter(self) -> i64 {
+        (self.c >> 32).cast_signed()
+    }
+
+    /// The same, whoever reports it.
+    pub(in crate::store) fn unreported(self) -> Self {
+        Self { c: self.number().into(), ..self }
     }
 }
 

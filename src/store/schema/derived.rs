@@ -85,11 +85,21 @@ pub(super) const TABLES: &str = "
     ) STRICT;
 ";
 
+/// From when on roll-ups tell who reports a conversation. What an older program made of rows tells nobody, and a row may be
+/// booked up to a day after it came.
+pub(super) const REPORTED: &str = "
+    ALTER TABLE derived ADD COLUMN reported INTEGER NOT NULL DEFAULT 0; -- ms since 1970
+    UPDATE derived SET reported = CASE WHEN rolled < 0 THEN 0 ELSE (rolled >> 20) + 86400000 END;
+";
+
 /// One view per dimension, made anew like `flow`.
 pub(super) fn views() -> String {
     let service = "c >> 16 AS protocol, c & 65535 AS port";
     let exporter = "(SELECT address FROM exporters AS e WHERE e.id = a) AS exporter, \
                     (SELECT domain FROM exporters AS e WHERE e.id = a) AS domain, c AS interface";
+    let reported = "(c & 4294967295) >> 16 AS protocol, c & 65535 AS port, \
+                    (SELECT address FROM exporters AS e WHERE e.id = c >> 32) AS exporter, \
+                    (SELECT domain FROM exporters AS e WHERE e.id = c >> 32) AS domain";
     let (low, high) = (address_text("a"), address_text("b"));
     [
         ("rollup_conversations", 0, format!("{low} AS a_ip, {high} AS b_ip, {service}"), true),
@@ -98,6 +108,7 @@ pub(super) fn views() -> String {
         ("rollup_protocols", 3, "c AS protocol".to_owned(), false),
         ("rollup_in_interfaces", 4, exporter.to_owned(), false),
         ("rollup_out_interfaces", 5, exporter.to_owned(), false),
+        ("rollup_reported", 6, format!("{low} AS a_ip, {high} AS b_ip, {reported}"), true),
     ]
     .map(|(name, dimension, key, two_way)| {
         let back = if two_way { back() } else { "" };
