@@ -22,7 +22,7 @@ use crate::store::scan::Watch;
 use crate::store::top::{self, Order};
 use crate::tui::app::{Baseline, Comparison, Day, Feed, Move, Moves, Strip, Wish, by};
 use crate::when::{Span, Zone};
-use crate::window::{Atlas, Dimension, Key};
+use crate::window::{Atlas, Country, Dimension, Key};
 
 /// Answers that may wait for the window thread: one of each kind, twice.
 const WAITING: usize = 6;
@@ -36,8 +36,8 @@ const RUNS: usize = 1000;
 enum Asked {
     Day(Day, Filter),
     Moves(Comparison, Filter),
-    /// The newest flows of a span, at most so many.
-    Tail((Timestamp, Timestamp), usize, Filter),
+    /// The newest flows of a span, at most so many, that have an end in each of some countries.
+    Tail((Timestamp, Timestamp), usize, Filter, Vec<Country>),
 }
 
 /// One question of each kind is open at most; here are their places.
@@ -115,7 +115,7 @@ impl Asks {
         let mut wanted = [const { None }; KINDS];
         let tail = |at: Timestamp| {
             let span = wish.views.first().map_or(60, |view| view.span.seconds());
-            Asked::Tail((at.plus(-1000 * span), at), wish.tail, filter.clone())
+            Asked::Tail((at.plus(-1000 * span), at), wish.tail, filter.clone(), wish.tail_countries.clone())
         };
         wanted[DAY] = wish.day.map(|day| Asked::Day(day, filter.clone()));
         wanted[COMPARISON] = wish.comparison.map(|comparison| Asked::Moves(comparison, filter.clone()));
@@ -202,7 +202,9 @@ impl Reader {
                 moves.asked = Some(*comparison);
                 Answer::Moves(moves)
             }
-            Asked::Tail(span, rows, filter) => Answer::Tail(self.tail(*span, *rows, filter).unwrap_or_default()),
+            Asked::Tail(span, rows, filter, countries) => {
+                Answer::Tail(self.tail(*span, *rows, (filter, countries)).unwrap_or_default())
+            }
         }
     }
 
@@ -281,9 +283,17 @@ impl Reader {
     }
 
     /// Newest first.
-    fn tail(&self, span: (Timestamp, Timestamp), rows: usize, filter: &Filter) -> Result<Arc<[FlowRecord]>, Error> {
+    fn tail(
+        &self,
+        span: (Timestamp, Timestamp),
+        rows: usize,
+        (filter, countries): (&Filter, &[Country]),
+    ) -> Result<Arc<[FlowRecord]>, Error> {
         let mut newest = VecDeque::with_capacity(rows.min(4096));
         self.open(&self.path)?.flows(filter, span, &Watch::NOBODY, |flow| {
+            if !self.atlas.touches([flow.key.src_ip, flow.key.dst_ip], countries) {
+                return ControlFlow::Continue(());
+            }
             if newest.len() == rows {
                 newest.pop_front();
             }

@@ -293,7 +293,8 @@ impl App {
             return Some(Request::Redraw);
         }
         let (from, to) = self.span_until(if self.is_frozen { self.moment() } else { self.comparable() });
-        self.said = Some("writing the bundle".to_owned());
+        let everywhere = if self.way.is_of_a_country() { ", of all countries" } else { "" };
+        self.said = Some(format!("writing the bundle{everywhere}"));
         Some(Request::Errand(Errand::Bundle { from, to, filter: self.wish().of_all() }))
     }
 }

@@ -168,6 +168,11 @@ impl Way {
         Some(step.key)
     }
 
+    /// Whether one of its steps is a country. The database knows none, so that what is read from it is of all.
+    pub fn is_of_a_country(&self) -> bool {
+        !self.countries().is_empty()
+    }
+
     /// The countries of all steps.
     pub(super) fn countries(&self) -> Vec<Country> {
         let country = |step: &Step| if let Key::Country(country) = step.key { Some(country) } else { None };

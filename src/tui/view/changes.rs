@@ -64,7 +64,8 @@ fn title(app: &App) -> String {
     let end = app.moves().and_then(|moves| moves.asked).map(|asked| format!(" until {}", app.when(asked.span.1)));
     let end = end.unwrap_or_default();
     let way = super::way(app).join(" > ");
-    format!("{way}: what moved, {}{end} against {against}{filter}", app.span().label())
+    let everywhere = if app.way().is_of_a_country() { ", of all countries" } else { "" };
+    format!("{way}: what moved, {}{end} against {against}{filter}{everywhere}", app.span().label())
 }
 
 fn nothing(app: &App, moves: Option<&Moves>) -> String {

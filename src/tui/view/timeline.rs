@@ -126,6 +126,9 @@ fn axis(buf: &mut Buffer, area: Rect, columns: Columns, app: &App, theme: Theme)
         let x = x.min(columns.width.saturating_sub(word.width()));
         set(x, &word, theme.strong());
     }
+    if app.way().is_of_a_country() {
+        set(0, "of all countries", theme.dim());
+    }
     for (at, name) in app.marks().into_iter().zip(["A", "B"]) {
         if let Some(x) = at.and_then(|at| columns.of(at)) {
             set(x, name, theme.notice());

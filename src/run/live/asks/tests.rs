@@ -99,6 +99,22 @@ fn flows_of_a_moment_are_those_of_the_span_before_it() {
 }
 
 #[test]
+fn flows_of_a_moment_are_of_the_country_that_was_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let country = |ip| (ip == IpAddr::from([10, 0, 0, 3])).then_some(*b"NL");
+    let mut asks = Asks { atlas: Atlas::new(country), ..asks(folder.path()) };
+    let wish = Wish {
+        views: vec![View::default()],
+        tail: 10,
+        tail_countries: vec![Some(*b"NL")],
+        at: Some(NOW.plus(-60_000)),
+        ..Wish::default()
+    };
+    let feed = answered(&mut asks, wish, |feed| !feed.tail.is_empty());
+    assert_eq!(feed.tail.iter().map(|flow| flow.counts.bytes).collect::<Vec<_>>(), [60]);
+}
+
+#[test]
 fn baselines_are_spans_of_the_same_length() {
     let span = (NOW.plus(-300_000), NOW);
     let of = |baseline, marked| {

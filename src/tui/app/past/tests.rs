@@ -116,6 +116,10 @@ fn notes_and_bundles_are_errands() {
         panic!("no bundle");
     };
     assert_eq!((to, to.since(from), filter.to_string().as_str()), (NOW.plus(-120_000), 60_000, "proto tcp"));
+    assert_eq!(app.said.as_deref(), Some("writing the bundle"));
+    app.way.open(crate::window::Key::Country(Some(*b"NL"))).unwrap();
+    press(&mut app, Key::Char('x'));
+    assert_eq!(app.said.as_deref(), Some("writing the bundle, of all countries"), "which the database does not know");
     // Where nothing is stored there is neither.
     let mut app = canned::app(&[]);
     let feed = Feed { is_stored: false, ..canned::answer(app.wish()) };
