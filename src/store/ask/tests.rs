@@ -322,3 +322,29 @@ fn an_hour_in_which_there_was_one_exporter_first_is_answered_from_rows() {
     told.write(AT_ONCE, &[of_other(flows(NOW, 20..80))]);
     told.assert_equal(Source::Rows(0));
 }
+
+/// Most pieces of a read have no rare fields, and are read without a look for them.
+#[test]
+fn rare_fields_come_with_the_flows_that_have_them() {
+    let place = Place::new();
+    let tagged = |(n, flow): (usize, FlowRecord)| {
+        let vlan = if n % 97 == 5 { 7 } else { 0 };
+        FlowRecord { vlan, vrf: u32::from(vlan), received: NOW.plus(i64::try_from(n).unwrap()), ..flow }
+    };
+    let sent: Vec<FlowRecord> = flows(NOW, 0..1_000).into_iter().enumerate().map(tagged).collect();
+    place.write(&sent);
+    let history = History::open(&place.path).unwrap();
+    let read = |text: &str| {
+        let mut found = Vec::new();
+        let span = (minute(-600), minute(600));
+        let took = history.flows(&parsed(text), span, &Watch::NOBODY, |flow| {
+            found.push(*flow);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(took.unwrap(), found.len() as u64);
+        found
+    };
+    assert_eq!(read("any"), sent);
+    let rare: Vec<FlowRecord> = sent.iter().filter(|flow| flow.vlan == 7).copied().collect();
+    assert_eq!((read("vlan 7"), rare.len()), (rare, 11));
+}
