@@ -64,11 +64,10 @@ impl Open {
         self.keys = (self.keys.0.min(key), self.keys.1.max(key));
         self.times = (self.times.0.min(booking.first()), self.times.1.max(booking.last()));
         for address in [flow.key.src_ip, flow.key.dst_ip] {
-            // A new address may be of a known prefix, a known one is.
+            // What is new may be of a known prefix; what is known is, and so is each prefix of a known one.
             if self.token(Token::Address(address)) {
-                for length in token::lengths(address) {
-                    self.token(Token::Prefix(address, length));
-                }
+                let mut lengths = token::lengths(address).into_iter().rev();
+                while lengths.next().is_some_and(|length| self.token(Token::Prefix(address, length))) {}
             }
         }
         let tokens = token::plain(exporter, flow);
