@@ -401,7 +401,7 @@ fn a_failed_flush_keeps_the_batches_and_the_next_one_stores_them_once() {
         .unwrap();
     let mut second = flows(NOW, 10..20);
     second[1].exporter = "2001:db8::9".parse().unwrap();
-    writer.push(&second.clone());
+    writer.push(&second);
     for failures in 1..=2 {
         let error = writer.flush(NOW, &Health::default()).unwrap_err();
         assert!(error.to_string().ends_with("no room for this one"), "{error}");
@@ -462,7 +462,7 @@ fn a_clock_that_jumps_back_makes_no_key_twice() {
     let moments = [0, 1, 1, 5, -3_600_000, -3_599_999, 5, 0, 6, -3_600_000, 1];
     for (round, moment) in (0..).zip(moments) {
         let received = flows(NOW.plus(moment), round * 10..round * 10 + 10);
-        writer.push(&received.clone());
+        writer.push(&received);
         expected.extend(received);
         if round % 3 == 2 {
             writer.flush(NOW, &Health::default()).unwrap();
@@ -493,7 +493,7 @@ fn rows_get_the_keys_that_are_meant_for_them_however_many_follow_each_other() {
                 flow.vlan = 5;
             }
         }
-        writer.push(&received.clone());
+        writer.push(&received);
         expected.extend(received);
         if round % 4 == 3 {
             writer.flush(NOW, &Health::default()).unwrap();

@@ -43,8 +43,7 @@ impl Plan {
 
 /// `None` when only raw rows know.
 pub(super) fn plan(question: &Question<'_>) -> Option<Plan> {
-    let (from, to) = question.span;
-    if from.0.rem_euclid(60_000) != 0 || to.0.rem_euclid(60_000) != 0 {
+    if !is_whole(question) {
         return None;
     }
     let one = |dimension, how| Some(Plan(vec![Part { dimension, how }]));
@@ -74,14 +73,12 @@ pub(super) fn plan(question: &Question<'_>) -> Option<Plan> {
 /// much is missing.
 pub(super) fn reported(question: &Question<'_>, rest: &Filter) -> Option<Plan> {
     let fields = scan::fields(rest);
-    let (from, to) = question.span;
-    let is_whole = from.0.rem_euclid(60_000) == 0 && to.0.rem_euclid(60_000) == 0;
     let how = match question.by {
         By::Conversation => How::Unreported,
         By::Host | By::Source | By::Destination | By::Pair | By::Service | By::Protocol => How::Regrouped,
         _ => return None,
     };
-    let is_known = is_whole && fields.iter().all(|field| CONVERSATION.contains(field));
+    let is_known = is_whole(question) && fields.iter().all(|field| CONVERSATION.contains(field));
     is_known.then(|| Plan(vec![Part { dimension: Dimension::Reported, how }]))
 }
 
@@ -90,6 +87,12 @@ const SERVICE: Field = Field::Number(Number::Service);
 const CONVERSATION: &[Field] = &[PROTOCOL, SERVICE, Field::Address(Address::Host)];
 pub(super) const EXPORTER: &[Field] =
     &[Field::Address(Address::Exporter), Field::Number(Number::Domain), Field::Number(Number::Version)];
+
+/// Whether its span is of whole minutes.
+const fn is_whole(question: &Question<'_>) -> bool {
+    let (from, to) = question.span;
+    from.0.rem_euclid(60_000) == 0 && to.0.rem_euclid(60_000) == 0
+}
 
 /// Whether all tests are of addresses at one end.
 fn is_of_side(question: &Question<'_>, wanted: Side) -> bool {

@@ -257,7 +257,7 @@ impl Told {
         Self { place: Place::new(), filter: parsed("router ip 192.0.2.99") }
     }
 
-    /// Both exporters report the same conversations, one after the other where they are apart.
+    /// One batch after the other, each with a flush of its own.
     fn write(&self, limits: Limits, batches: &[Vec<FlowRecord>]) {
         let mut writer = open(&self.place, limits);
         for batch in batches {

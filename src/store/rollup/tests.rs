@@ -226,7 +226,7 @@ fn what_finds_no_room_is_in_the_sum_and_bounds_what_is_missing() {
         }
         // One that is small at first and large later.
         batch[50].counts.bytes = if round < 20 { 1 } else { 10_000_000 };
-        writer.push(&batch.clone());
+        writer.push(&batch);
         writer.flush(received, &Health::default()).unwrap();
         sent.extend(batch);
     }
@@ -256,7 +256,7 @@ fn the_largest_are_proven_when_nothing_else_can_be_as_large() {
     for flow in &mut batch[..5] {
         flow.counts.bytes *= 100_000;
     }
-    writer.push(&batch.clone());
+    writer.push(&batch);
     writer.close(NOW, &Health::default()).unwrap();
     let found = top(&place, Dimension::Conversation, ALWAYS, 5);
     assert!(found.exact);
