@@ -79,6 +79,8 @@ struct Table<K> {
 struct Staged<K> {
     hash: u64,
     key: K,
+    /// Where its line should be, and whether it is there.
+    found: (usize, bool),
     /// From the higher address to the lower one.
     back: bool,
     ends: bool,
@@ -150,14 +152,24 @@ impl Conversations {
 
 impl<K: Key> Table<K> {
     fn stage(&mut self, key: K, back: bool, counts: Counts, ends: bool) {
-        self.staged.push(Staged { hash: self.hasher.hash_one(key), key, back, ends, counts });
+        self.staged.push(Staged { hash: self.hasher.hash_one(key), key, found: (0, false), back, ends, counts });
     }
 
+    /// Reads all places, then all lines, and only then books: no look-up waits for the one before, nor guesses how it
+    /// ends, so that the machine has many of them under way.
     fn settle(&mut self) {
         let mut staged = std::mem::take(&mut self.staged);
-        for Staged { hash, key, back, ends, counts } in staged.drain(..) {
-            let Some(line) = self.line(hash, key) else { continue };
-            line.add(usize::from(back), ends.into(), counts);
+        for Staged { hash, found, .. } in &mut staged {
+            found.0 = self.places.find(*hash, |_| true).map_or(usize::MAX, |place| *place as usize);
+        }
+        for Staged { key, found, .. } in &mut staged {
+            found.1 = self.lines.get(found.0).is_some_and(|line| line.key == *key);
+        }
+        for Staged { hash, key, found: (at, is_there), back, ends, counts } in staged.drain(..) {
+            let line = if is_there { self.lines.get_mut(at) } else { self.line(hash, key) };
+            if let Some(line) = line {
+                line.add(usize::from(back), ends.into(), counts);
+            }
         }
         self.staged = staged;
     }
