@@ -1,8 +1,8 @@
 //! A batch of flows as it waits to be written, packed.
 //!
 //! What waits is met again when no cache holds it any more, and the whole buffer may be full of it. Most flows are
-//! between IPv4 hosts and say nothing that only `details` can hold: they take 88 octets here, not a whole record.
-//! Nothing is lost and nothing changes its place; [`Parcel::flows`] gives back what [`Parcel::new`] was given.
+//! between IPv4 hosts and say nothing that only `details` can hold: they take 64 octets here, not a whole record.
+//! Nothing is lost and nothing changes its place; [`Parcel::each`] gives back what [`Parcel::new`] was given.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -13,19 +13,30 @@ use crate::store::row::has_details;
 /// See the module.
 #[derive(Debug)]
 pub struct Parcel {
-    /// Whether each flow is the next one of `plain`, or of `others`.
-    order: Vec<bool>,
+    runs: Vec<Run>,
     plain: Vec<Plain>,
     others: Vec<FlowRecord>,
-    /// Who reported the plain ones; one after the other, so that one may stand here several times.
-    reporters: Vec<Identity>,
 }
 
+/// So many flows of one kind in a row.
+#[derive(Debug)]
+struct Run {
+    /// What plain ones have in common; `None` for others.
+    common: Option<Common>,
+    flows: usize,
+}
+
+/// What is the same for most flows of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Common {
+    reporter: Identity,
+    received: Timestamp,
+    sampling: Sampling,
+}
+
+/// A flow between IPv4 hosts, without what only `details` can hold.
 #[derive(Debug)]
 struct Plain {
-    received: Timestamp,
-    first: Timestamp,
-    last: Timestamp,
     counts: Counts,
     src: Ipv4Addr,
     dst: Ipv4Addr,
@@ -33,9 +44,9 @@ struct Plain {
     out_if: u32,
     src_as: u32,
     dst_as: u32,
-    sampling: Sampling,
-    /// Its place in `reporters`.
-    reporter: u32,
+    /// Milliseconds before it was received.
+    first_ago: i32,
+    last_ago: i32,
     src_port: u16,
     dst_port: u16,
     tcp_flags: u16,
@@ -48,31 +59,67 @@ struct Plain {
 
 impl Parcel {
     pub fn new(flows: &[FlowRecord]) -> Self {
-        let plain = flows.iter().filter(|flow| plain_ends(flow).is_some()).count();
-        let mut parcel = Self {
-            order: Vec::with_capacity(flows.len()),
-            plain: Vec::with_capacity(plain),
-            others: Vec::with_capacity(flows.len() - plain),
-            reporters: Vec::new(),
-        };
-        for flow in flows {
-            parcel.pack(flow);
-        }
+        let mut parcel = Self { runs: Vec::new(), plain: Vec::with_capacity(flows.len()), others: Vec::new() };
+        flows.iter().for_each(|flow| parcel.pack(flow));
+        parcel.plain.shrink_to_fit();
         parcel
     }
 
     fn pack(&mut self, flow: &FlowRecord) {
-        let ends = plain_ends(flow);
-        self.order.push(ends.is_some());
-        let Some((src, dst)) = ends else { return self.others.push(*flow) };
-        let reporter = (flow.exporter, flow.domain, flow.version);
-        if self.reporters.last() != Some(&reporter) {
-            self.reporters.push(reporter);
+        let plain = Plain::of(flow);
+        let common = plain.is_some().then(|| Common::of(flow));
+        match self.runs.last_mut() {
+            Some(run) if run.common == common => run.flows += 1,
+            _ => self.runs.push(Run { common, flows: 1 }),
         }
-        self.plain.push(Plain {
-            received: flow.received,
-            first: flow.first,
-            last: flow.last,
+        match plain {
+            Some(plain) => self.plain.push(plain),
+            None => self.others.push(*flow),
+        }
+    }
+
+    pub const fn len(&self) -> usize {
+        self.plain.len() + self.others.len()
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Hands out what it was made of, in the same order, until an error.
+    pub fn each<E>(&self, mut take: impl FnMut(&FlowRecord) -> Result<(), E>) -> Result<(), E> {
+        let (mut plain, mut others) = (self.plain.iter(), self.others.iter());
+        for run in &self.runs {
+            let Some(common) = run.common else {
+                others.by_ref().take(run.flows).try_for_each(&mut take)?;
+                continue;
+            };
+            let mut flow = common.blank();
+            for plain in plain.by_ref().take(run.flows) {
+                plain.put(&mut flow);
+                take(&flow)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Common {
+    const fn of(flow: &FlowRecord) -> Self {
+        Self { reporter: (flow.exporter, flow.domain, flow.version), received: flow.received, sampling: flow.sampling }
+    }
+
+    fn blank(self) -> FlowRecord {
+        let (exporter, domain, version) = self.reporter;
+        FlowRecord { sampling: self.sampling, ..FlowRecord::blank(self.received, exporter, domain, version) }
+    }
+}
+
+impl Plain {
+    /// `None` for a flow that is none, or whose times are weeks from its arrival.
+    fn of(flow: &FlowRecord) -> Option<Self> {
+        let (src, dst) = plain_ends(flow)?;
+        Some(Self {
             counts: flow.counts,
             src,
             dst,
@@ -80,8 +127,8 @@ impl Parcel {
             out_if: flow.out_if,
             src_as: flow.src_as,
             dst_as: flow.dst_as,
-            sampling: flow.sampling,
-            reporter: u32::try_from(self.reporters.len() - 1).unwrap_or(u32::MAX),
+            first_ago: i32::try_from(flow.received.since(flow.first)).ok()?,
+            last_ago: i32::try_from(flow.received.since(flow.last)).ok()?,
             src_port: flow.key.src_port,
             dst_port: flow.key.dst_port,
             tcp_flags: flow.tcp_flags,
@@ -90,51 +137,30 @@ impl Parcel {
             tos: flow.tos,
             direction: flow.direction,
             time_source: flow.time_source,
-        });
-    }
-
-    pub fn len(&self) -> usize {
-        self.order.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-
-    /// What it was made of, in the same order.
-    pub fn flows(&self) -> impl Iterator<Item = FlowRecord> {
-        let (mut plain, mut others) = (self.plain.iter(), self.others.iter());
-        self.order.iter().filter_map(move |is_plain| match is_plain {
-            true => plain.next().and_then(|plain| self.unpack(plain)),
-            false => others.next().copied(),
         })
     }
 
-    fn unpack(&self, plain: &Plain) -> Option<FlowRecord> {
-        let &(exporter, domain, version) = self.reporters.get(plain.reporter as usize)?;
-        Some(FlowRecord {
-            first: plain.first,
-            last: plain.last,
-            time_source: plain.time_source,
-            key: FlowKey {
-                src_ip: plain.src.into(),
-                dst_ip: plain.dst.into(),
-                src_port: plain.src_port,
-                dst_port: plain.dst_port,
-                protocol: plain.protocol,
-            },
-            counts: plain.counts,
-            sampling: plain.sampling,
-            tcp_flags: plain.tcp_flags,
-            tos: plain.tos,
-            icmp: plain.icmp,
-            direction: plain.direction,
-            in_if: plain.in_if,
-            out_if: plain.out_if,
-            src_as: plain.src_as,
-            dst_as: plain.dst_as,
-            ..FlowRecord::blank(plain.received, exporter, domain, version)
-        })
+    /// Puts all that it knows into a flow that holds what it does not.
+    fn put(&self, flow: &mut FlowRecord) {
+        flow.first = flow.received.plus(-i64::from(self.first_ago));
+        flow.last = flow.received.plus(-i64::from(self.last_ago));
+        flow.time_source = self.time_source;
+        flow.key = FlowKey {
+            src_ip: self.src.into(),
+            dst_ip: self.dst.into(),
+            src_port: self.src_port,
+            dst_port: self.dst_port,
+            protocol: self.protocol,
+        };
+        flow.counts = self.counts;
+        flow.tcp_flags = self.tcp_flags;
+        flow.tos = self.tos;
+        flow.icmp = self.icmp;
+        flow.direction = self.direction;
+        flow.in_if = self.in_if;
+        flow.out_if = self.out_if;
+        flow.src_as = self.src_as;
+        flow.dst_as = self.dst_as;
     }
 }
 

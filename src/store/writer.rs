@@ -327,18 +327,21 @@ impl Writer {
             let mut insert = Insert::new(&transaction, keys.highest())?;
             let mut insertions = Insertions::new(keys.highest());
             let mut group: Vec<Placed> = Vec::with_capacity(GROUP);
-            for flow in batches.iter().flat_map(|batch| batch.flows()) {
-                let exporter = self.exporters.id(&transaction, &flow)?;
-                let key = keys.take(&transaction, flow.received)?;
-                if group.len() == GROUP || group.last().is_some_and(|last| last.key.0 + 1 != key.0) {
-                    insert.rows(&group)?;
-                    insertions.rows(&transaction, &group)?;
-                    self.index.rows(&transaction, &group)?;
-                    group.clear();
-                }
-                flush.rows += 1;
-                flush.counts.add(flow.counts);
-                group.push(Placed { key, exporter, flow });
+            for batch in batches {
+                batch.each(|flow| -> rusqlite::Result<()> {
+                    let exporter = self.exporters.id(&transaction, flow)?;
+                    let key = keys.take(&transaction, flow.received)?;
+                    if group.len() == GROUP || group.last().is_some_and(|last| last.key.0 + 1 != key.0) {
+                        insert.rows(&group)?;
+                        insertions.rows(&transaction, &group)?;
+                        self.index.rows(&transaction, &group)?;
+                        group.clear();
+                    }
+                    flush.rows += 1;
+                    flush.counts.add(flow.counts);
+                    group.push(Placed { key, exporter, flow: *flow });
+                    Ok(())
+                })?;
             }
             insert.rows(&group)?;
             insertions.rows(&transaction, &group)?;

@@ -14,7 +14,8 @@ fn batch(name: i64, flows: usize) -> Vec<FlowRecord> {
 }
 
 fn names(batches: &[Arc<Parcel>]) -> Vec<i64> {
-    batches.iter().map(|batch| batch.flows().next().unwrap().received.0).collect()
+    let name = |batch: &Arc<Parcel>| batch.each(|flow| Err(flow.received.0)).unwrap_err();
+    batches.iter().map(name).collect()
 }
 
 #[test]
