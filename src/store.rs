@@ -49,6 +49,7 @@ mod insertions;
 mod keys;
 mod needs;
 pub mod notes;
+mod packed;
 pub mod parcel;
 mod prune;
 pub mod queue;

@@ -1,5 +1,6 @@
 //! The storage thread: writes what waits in one go per flush interval, and keeps the database within its limits in between.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,13 +37,27 @@ pub(super) fn claim(config: &mut Config, path: &Path) -> Result<Option<Writer>> 
     let may_view = matches!(config.source, Source::Live(_)) && config.has_screen();
     // Who may not write may not even ask for the lock.
     let is_held = may_view && owner(path).is_some();
-    match Writer::open(path, Options { retention: config.retention, ..Options::default() }) {
+    let options = Options { retention: config.retention, ..Options::default() };
+    match Writer::open_telling(path, options, &mut upgrading()) {
         Err(store::Error::InUse { .. }) if may_view => {}
         Err(_) if is_held => {}
         opened => return opened.map(Some).map_err(|error| told(&error)),
     }
     config.source = Source::Stored;
     Ok(None)
+}
+
+/// Says how far the flows of an older version are, every few seconds: until all of them are, nothing is collected.
+fn upgrading() -> impl FnMut(u64, u64) {
+    let began = Instant::now();
+    let mut next = Duration::from_secs(1);
+    move |all, done| {
+        if next <= began.elapsed() {
+            next = began.elapsed() + Duration::from_secs(5);
+            let share = done.saturating_mul(100).checked_div(all).unwrap_or(100);
+            let _ = writeln!(io::stderr(), "the database is brought up to date, once: {share} % of {all} flows");
+        }
+    }
 }
 
 /// Who collects into a database now: whoever holds its lock. Where this user may not open that, the kernel tells.

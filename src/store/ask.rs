@@ -423,7 +423,7 @@ pub(super) fn flows(
         let select = format!("SELECT {columns} FROM flows AS f{join}");
         connection.prepare_cached(&format!("{select} WHERE {condition} f.id BETWEEN ? AND ? ORDER BY f.id"))
     };
-    let mut joined = prepared(row::COLUMNS, " LEFT JOIN details AS d USING (id)")?;
+    let mut joined = prepared(&row::columns(), " LEFT JOIN details AS d USING (id)")?;
     // A look into `details` for each row is a third of the time, and most exporters send nothing that stands there.
     let asks_details = scan::asks_details(filter);
     let mut plain = if asks_details { None } else { Some(prepared(&row::plain_columns(), "")?) };
@@ -438,7 +438,7 @@ pub(super) fn flows(
         };
         let mut rows = query.query(params_from_iter(values.iter().chain(&ends)))?;
         while let Some(found) = rows.next()? {
-            let id: i64 = found.get(1)?;
+            let id: i64 = found.get(row::EXPORTER)?;
             let Some(identity) = by_id.get(&id) else { continue };
             let flow = row::read(found, *identity)?;
             if !Booking::of(&flow).has_part(flow.counts, span.0, span.1) {

@@ -16,6 +16,7 @@ use rusqlite::{Connection, Result, Row, params};
 use crate::flow::share::Booking;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::keys::RowKey;
+use token::Plain;
 pub use token::Token;
 
 /// Rows of a block.
@@ -42,7 +43,7 @@ pub(super) struct Open {
     /// Tokens seen lately, by their lower bits: most of a flow's tokens are those of one shortly before.
     recent: Box<[u64; 256]>,
     /// Of the flow before: most of them are those of the next one as well.
-    before: [Option<Token>; token::PLAIN],
+    before: Plain,
 }
 
 impl Default for Open {
@@ -53,7 +54,7 @@ impl Default for Open {
             times: (Timestamp(i64::MAX), Timestamp(i64::MIN)),
             tokens: HashTable::new(),
             recent: Box::new([0; 256]),
-            before: [None; token::PLAIN],
+            before: Plain::NOTHING,
         }
     }
 }
@@ -65,17 +66,14 @@ impl Open {
         self.times = (self.times.0.min(booking.first()), self.times.1.max(booking.last()));
         for address in [flow.key.src_ip, flow.key.dst_ip] {
             // What is new may be of a known prefix; what is known is, and so is each prefix of a known one.
-            if self.token(Token::Address(address)) {
+            if self.token(Token::Address(address).hash()) {
                 let mut lengths = token::lengths(address).into_iter().rev();
-                while lengths.next().is_some_and(|length| self.token(Token::Prefix(address, length))) {}
+                while lengths.next().is_some_and(|length| self.token(Token::Prefix(address, length).hash())) {}
             }
         }
-        let tokens = token::plain(exporter, flow);
-        let before = std::mem::replace(&mut self.before, tokens);
-        for (token, before) in tokens.into_iter().zip(before) {
-            if let Some(token) = token.filter(|_| token != before) {
-                self.token(token);
-            }
+        let plain = Plain::of(exporter, flow);
+        for hash in plain.beyond(std::mem::replace(&mut self.before, plain)) {
+            self.token(hash);
         }
     }
 
@@ -87,9 +85,8 @@ impl Open {
         self.rows == 0
     }
 
-    /// Whether it is a new one.
-    fn token(&mut self, token: Token) -> bool {
-        let hash = token.hash();
+    /// Takes a token by its hash; whether it is a new one.
+    fn token(&mut self, hash: u64) -> bool {
         let recent = &mut self.recent[(hash & 0xff) as usize];
         if *recent == hash {
             return false;

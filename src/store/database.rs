@@ -11,7 +11,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags};
 
 use crate::store::files::{self, Identity, Lock};
-use crate::store::{Action, BUSY_TIMEOUT, Error, inspect, schema};
+use crate::store::schema::{self, Progress};
+use crate::store::{Action, BUSY_TIMEOUT, Error, inspect};
 
 /// How long an opened file is looked through for damage. A larger one is looked at in part; damage that is met later
 /// has the same consequence.
@@ -66,7 +67,7 @@ impl fmt::Display for Incident {
 
 impl Database {
     /// Opens or makes it, with its folders, and takes the lock.
-    pub(super) fn open(path: &Path, incidents: &mut Vec<Incident>) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, incidents: &mut Vec<Incident>, progress: Progress<'_>) -> Result<Self, Error> {
         let failed = |source| Error::Io { action: Action::Open, path: path.to_owned(), source };
         match inspect(path) {
             Ok(()) | Err(Error::Missing { .. }) => (),
@@ -74,7 +75,7 @@ impl Database {
         }
         let file = files::resolve(path).map_err(failed)?;
         let lock = Lock::take(&file, path)?;
-        let (connection, opened) = start(&file, path, incidents)?;
+        let (connection, opened) = start(&file, path, incidents, progress)?;
         Ok(Self { path: path.to_owned(), file, connection, open: Some(opened), lock })
     }
 
@@ -131,7 +132,7 @@ impl Database {
             Ok(()) | Err(Error::Missing { .. }) => (),
             Err(error) => return Err(error),
         }
-        let (connection, opened) = start(&self.file, &self.path, incidents)?;
+        let (connection, opened) = start(&self.file, &self.path, incidents, &mut |_, _| ())?;
         (self.connection, self.open) = (connection, Some(opened));
         Ok(())
     }
@@ -153,8 +154,13 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 }
 
 /// Connects, and begins a new file when the one that is there is this program's, and damaged.
-fn start(file: &Path, path: &Path, incidents: &mut Vec<Incident>) -> Result<(Connection, Opened), Error> {
-    let why = match usable(file, path) {
+fn start(
+    file: &Path,
+    path: &Path,
+    incidents: &mut Vec<Incident>,
+    progress: Progress<'_>,
+) -> Result<(Connection, Opened), Error> {
+    let why = match usable(file, path, &mut *progress) {
         Err(Error::Sqlite { source, .. }) if is_damage(&source) => source.to_string(),
         Err(Error::NotADatabase { .. }) => "the first page is damaged".to_owned(),
         usable => return usable,
@@ -163,10 +169,10 @@ fn start(file: &Path, path: &Path, incidents: &mut Vec<Incident>) -> Result<(Con
         return Err(Error::NotADatabase { path: path.to_owned() });
     }
     set_aside(file, path, why, incidents)?;
-    usable(file, path)
+    usable(file, path, progress)
 }
 
-fn usable(file: &Path, path: &Path) -> Result<(Connection, Opened), Error> {
+fn usable(file: &Path, path: &Path, progress: Progress<'_>) -> Result<(Connection, Opened), Error> {
     let failed = |source| Error::Io { action: Action::Open, path: path.to_owned(), source };
     files::create(file).map_err(failed)?;
     let mut connection = connect(file).map_err(|source| opening(path, source))?;
@@ -174,7 +180,7 @@ fn usable(file: &Path, path: &Path) -> Result<(Connection, Opened), Error> {
     keep_log(&connection, true).map_err(|source| opening(path, source))?;
     schema::check(&connection, path)?;
     look_through(&mut connection).map_err(|source| opening(path, source))?;
-    schema::migrate(&mut connection, path)?;
+    schema::migrate(&mut connection, path, progress)?;
     keep_log(&connection, false).map_err(|source| opening(path, source))?;
     let gone = || failed(std::io::ErrorKind::NotFound.into());
     let database = Identity::of(file).ok_or_else(gone)?;

@@ -85,6 +85,13 @@ impl History {
             source,
         })?;
         let found = schema::check(&connection, path)?;
+        let half_way = schema::is_half_way(&connection).map_err(|source| Error::Sqlite {
+            action: Action::Open,
+            path: path.to_owned(),
+            source,
+        })?;
+        // What is missing is still in the table of the version before.
+        let found = found - u32::from(half_way);
         Ok((connection, found))
     }
 

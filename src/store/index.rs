@@ -277,7 +277,7 @@ pub(super) fn stored(
     let mut rows = query.query(params![keys.start(), keys.end(), limit])?;
     let mut count = 0;
     while let Some(found) = rows.next()? {
-        take(RowKey(found.get(0)?), found.get(1)?, &row::read_plain(found)?)?;
+        take(RowKey(found.get(0)?), found.get(row::EXPORTER)?, &row::read_plain(found)?)?;
         count += 1;
     }
     Ok(count)

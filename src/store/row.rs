@@ -9,9 +9,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Null, ValueRef};
 use rusqlite::{CachedStatement, Connection, Result, Row, Statement};
 
-use crate::flow::{Counts, Direction, FlowKey, FlowRecord, ObservationDomainId, Sampling, TimeSource, Version};
+use crate::flow::{Counts, FlowRecord, ObservationDomainId, Sampling, Version};
 use crate::store::accounts::{Identity, counted, places, stored};
 use crate::store::keys::RowKey;
+use crate::store::packed;
 
 /// A flow and where it belongs.
 #[derive(Debug, Clone, Copy)]
@@ -26,12 +27,13 @@ pub(super) struct Placed {
 pub(super) const GROUP: usize = 64;
 
 /// Columns of `flows` but its key.
-const COUNT: usize = 20;
+const COUNT: usize = 14;
 
 /// The prepared statements of a transaction.
 ///
 /// A row whose key follows the newest one is inserted without a key, many at a time: SQLite then gives it the next one,
-/// and need not find its way down the tree for each. That takes two thirds of the time of rows on their own.
+/// and need not find its way down the tree for each. That takes two thirds of the time of rows on their own. No key is
+/// named, not even an empty one, or SQLite keeps a journal for each statement that it could undo.
 pub(super) struct Insert<'a> {
     connection: &'a Connection,
     /// The highest key of the table.
@@ -55,11 +57,11 @@ impl<'a> Insert<'a> {
     pub(super) fn new(connection: &'a Connection, newest: RowKey) -> Result<Self> {
         let details = "INSERT INTO details (id, src_mask, dst_mask, vlan, post_vlan, src_mac, dst_mac, nat_src_port,
             nat_dst_port, event, end_reason, forwarding, mpls, application, vrf, reverse, next_hop, nat_src, nat_dst)";
-        let next = |rows| Rows::new(connection, rows, "NULL");
+        let next = |rows| Rows::new(connection, rows, false);
         Ok(Self {
             connection,
             newest,
-            keyed: Rows::new(connection, 1, "?21")?,
+            keyed: Rows::new(connection, 1, true)?,
             next: [next(GROUP)?, next(8)?, next(1)?],
             details: connection.prepare_cached(&format!("{details} VALUES ({})", places(19)))?,
         })
@@ -131,12 +133,14 @@ impl<'a> Insert<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// All columns in the order of the table, so that SQLite need not put them in order.
-    fn new(connection: &'a Connection, rows: usize, key: &str) -> Result<Self> {
-        let row = |row| (1..=COUNT).map(move |column| format!(", ?{}", row * COUNT + column)).collect::<String>();
-        let values: Vec<String> = (0..rows).map(|at| format!("({key}{})", row(at))).collect();
+    /// All columns in the order of the table, so that SQLite need not put them in order; the key is the last one.
+    fn new(connection: &'a Connection, rows: usize, keyed: bool) -> Result<Self> {
+        let columns = if keyed { COUNT + 1 } else { COUNT };
+        let row = |row| (1..=columns).map(move |column| format!("?{}", row * COUNT + column)).collect::<Vec<_>>();
+        let values: Vec<String> = (0..rows).map(|at| format!("({})", row(at).join(", "))).collect();
+        let names = if keyed { String::new() } else { format!("({})", PLAIN.replace("f.", "")) };
         // A batch is written whole or not at all, so that one statement need not be undone by itself, and keeps no journal.
-        let insert = format!("INSERT OR ROLLBACK INTO flows VALUES {}", values.join(", "));
+        let insert = format!("INSERT OR ROLLBACK INTO flows {names} VALUES {}", values.join(", "));
         let statement = connection.prepare_cached(&insert)?;
         Ok(Self { statement, bound: vec![[None; COUNT]; rows] })
     }
@@ -164,18 +168,13 @@ impl<'a> Rows<'a> {
 fn numbers(Placed { key, exporter, flow }: &Placed) -> [Option<i64>; COUNT] {
     let received = key.received();
     [
+        narrow(flow.key.src_ip),
+        narrow(flow.key.dst_ip),
+        Some(packed::ports(flow)),
+        Some(packed::traits(flow)),
         Some(*exporter),
         Some(received.since(flow.first)),
         Some(received.since(flow.last)),
-        narrow(flow.key.src_ip),
-        narrow(flow.key.dst_ip),
-        Some(flow.key.src_port.into()),
-        Some(flow.key.dst_port.into()),
-        Some(flow.key.protocol.into()),
-        Some(flow.tcp_flags.into()),
-        Some(flow.tos.into()),
-        Some(flow.icmp.into()),
-        Some(flow.direction as i64),
         Some(stored(flow.counts.bytes)),
         Some(stored(flow.counts.packets)),
         Some(flow.sampling.pack()),
@@ -183,38 +182,47 @@ fn numbers(Placed { key, exporter, flow }: &Placed) -> [Option<i64>; COUNT] {
         Some(flow.out_if.into()),
         Some(flow.src_as.into()),
         Some(flow.dst_as.into()),
-        Some(flow.time_source as i64),
     ]
 }
 
 fn narrow(address: IpAddr) -> Option<i64> {
     match address {
-        IpAddr::V4(address) => Some(address.to_bits().into()),
+        IpAddr::V4(address) => Some(packed::narrow(address)),
         IpAddr::V6(_) => None,
     }
 }
 
-/// The IPv6 address in a column, counted from 1: `src` is the fourth but the key.
+/// The IPv6 address in a column, counted from 1: `src` is the first.
 const fn wide(flow: &FlowRecord, column: usize) -> [u8; 16] {
-    let address = if column == 4 { flow.key.src_ip } else { flow.key.dst_ip };
+    let address = if column == 1 { flow.key.src_ip } else { flow.key.dst_ip };
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
         IpAddr::V6(address) => address.octets(),
     }
 }
 
+/// The columns of `flows` but its key, in the order of the table.
+const PLAIN: &str =
+    "f.src, f.dst, f.ports, f.traits, f.exporter, f.first_ago, f.last_ago, f.bytes, f.packets, f.sampling,
+    f.in_if, f.out_if, f.src_as, f.dst_as";
+
+/// Those of `details`.
+const RARE: &str = "d.id, d.next_hop, d.src_mask, d.dst_mask, d.vlan, d.post_vlan, d.src_mac, d.dst_mac, d.nat_src,
+    d.nat_dst, d.nat_src_port, d.nat_dst_port, d.event, d.end_reason, d.forwarding, d.mpls, d.application, d.vrf,
+    d.reverse";
+
 /// Columns of [`read`], in its order.
-pub(super) const COLUMNS: &str = "f.id, f.exporter, f.first_ago, f.last_ago, f.src, f.dst, f.src_port, f.dst_port,
-    f.protocol, f.tcp_flags, f.tos, f.icmp, f.direction, f.bytes, f.packets, f.sampling, f.in_if, f.out_if, f.src_as,
-    f.dst_as, f.time_source, d.id, d.next_hop, d.src_mask, d.dst_mask, d.vlan, d.post_vlan, d.src_mac, d.dst_mac,
-    d.nat_src, d.nat_dst, d.nat_src_port, d.nat_dst_port, d.event, d.end_reason, d.forwarding, d.mpls, d.application,
-    d.vrf, d.reverse";
+pub(super) fn columns() -> String {
+    format!("f.id, {PLAIN}, {RARE}")
+}
 
 /// The columns of `flows` among them, for [`read_plain`], which then needs no look into `details`.
 pub(super) fn plain_columns() -> String {
-    let plain = COLUMNS.split_once("d.id").map_or(COLUMNS, |(plain, _)| plain);
-    format!("{plain} NULL")
+    format!("f.id, {PLAIN}, NULL")
 }
+
+/// The row of the exporter, among either.
+pub(super) const EXPORTER: usize = 5;
 
 /// Reads a flow without its exporter and its rare fields.
 pub(super) fn read_plain(row: &Row<'_>) -> Result<FlowRecord> {
@@ -222,67 +230,48 @@ pub(super) fn read_plain(row: &Row<'_>) -> Result<FlowRecord> {
     read(row, (nobody, ObservationDomainId(0), Version::V5))
 }
 
-/// Reads what [`Insert::row`] wrote, given the exporter that column 1 names.
+/// Reads what [`Insert::row`] wrote, given the exporter that [`EXPORTER`] names.
 pub(super) fn read(row: &Row<'_>, (exporter, domain, version): Identity) -> Result<FlowRecord> {
     let received = RowKey(row.get(0)?).received();
     let mut flow = FlowRecord {
-        first: received.plus(0_i64.saturating_sub(row.get(2)?)),
-        last: received.plus(0_i64.saturating_sub(row.get(3)?)),
-        key: FlowKey {
-            src_ip: row.get::<_, Address>(4)?.0,
-            dst_ip: row.get::<_, Address>(5)?.0,
-            src_port: row.get(6)?,
-            dst_port: row.get(7)?,
-            protocol: row.get(8)?,
-        },
-        tcp_flags: row.get(9)?,
-        tos: row.get(10)?,
-        icmp: row.get(11)?,
-        direction: match row.get::<_, i64>(12)? {
-            1 => Direction::Ingress,
-            2 => Direction::Egress,
-            _ => Direction::Unknown,
-        },
-        counts: Counts { bytes: counted(row.get(13)?), packets: counted(row.get(14)?) },
-        sampling: Sampling::unpack(row.get(15)?),
-        in_if: row.get(16)?,
-        out_if: row.get(17)?,
-        src_as: row.get(18)?,
-        dst_as: row.get(19)?,
-        time_source: match row.get::<_, i64>(20)? {
-            0 => TimeSource::Absolute,
-            1 => TimeSource::Delta,
-            2 => TimeSource::Uptime,
-            3 => TimeSource::Event,
-            _ => TimeSource::Export,
-        },
+        first: received.plus(0_i64.saturating_sub(row.get(6)?)),
+        last: received.plus(0_i64.saturating_sub(row.get(7)?)),
+        counts: Counts { bytes: counted(row.get(8)?), packets: counted(row.get(9)?) },
+        sampling: Sampling::unpack(row.get(10)?),
+        in_if: row.get(11)?,
+        out_if: row.get(12)?,
+        src_as: row.get(13)?,
+        dst_as: row.get(14)?,
         ..FlowRecord::blank(received, exporter, domain, version)
     };
-    if row.get_ref(21)? != ValueRef::Null {
+    (flow.key.src_ip, flow.key.dst_ip) = (address(row, 1)?, address(row, 2)?);
+    packed::put_ports(row.get(3)?, &mut flow);
+    packed::put_traits(row.get(4)?, &mut flow);
+    if row.get_ref(15)? != ValueRef::Null {
         read_details(row, &mut flow)?;
     }
     Ok(flow)
 }
 
 fn read_details(row: &Row<'_>, flow: &mut FlowRecord) -> Result<()> {
-    flow.next_hop = row.get::<_, Option<Address>>(22)?.map(|address| address.0);
-    flow.src_mask = row.get(23)?;
-    flow.dst_mask = row.get(24)?;
-    flow.vlan = row.get(25)?;
-    flow.post_vlan = row.get(26)?;
-    flow.src_mac = mac_octets(row.get(27)?);
-    flow.dst_mac = mac_octets(row.get(28)?);
-    flow.nat_src_ip = row.get::<_, Option<Address>>(29)?.map(|address| address.0);
-    flow.nat_dst_ip = row.get::<_, Option<Address>>(30)?.map(|address| address.0);
-    flow.nat_src_port = row.get(31)?;
-    flow.nat_dst_port = row.get(32)?;
-    flow.event = row.get(33)?;
-    flow.end_reason = row.get(34)?;
-    flow.forwarding = row.get(35)?;
-    flow.mpls = row.get(36)?;
-    flow.application = row.get::<_, i64>(37)?.cast_unsigned();
-    flow.vrf = row.get(38)?;
-    flow.reverse = row.get(39)?;
+    flow.next_hop = row.get::<_, Option<Address>>(16)?.map(|address| address.0);
+    flow.src_mask = row.get(17)?;
+    flow.dst_mask = row.get(18)?;
+    flow.vlan = row.get(19)?;
+    flow.post_vlan = row.get(20)?;
+    flow.src_mac = mac_octets(row.get(21)?);
+    flow.dst_mac = mac_octets(row.get(22)?);
+    flow.nat_src_ip = row.get::<_, Option<Address>>(23)?.map(|address| address.0);
+    flow.nat_dst_ip = row.get::<_, Option<Address>>(24)?.map(|address| address.0);
+    flow.nat_src_port = row.get(25)?;
+    flow.nat_dst_port = row.get(26)?;
+    flow.event = row.get(27)?;
+    flow.end_reason = row.get(28)?;
+    flow.forwarding = row.get(29)?;
+    flow.mpls = row.get(30)?;
+    flow.application = row.get::<_, i64>(31)?.cast_unsigned();
+    flow.vrf = row.get(32)?;
+    flow.reverse = row.get(33)?;
     Ok(())
 }
 
@@ -297,15 +286,16 @@ pub(super) fn has_details(flow: &FlowRecord) -> bool {
     octets != 0 || ids != 0 || addresses || mpls | vrf != 0 || *application != 0 || [*src_mac, *dst_mac] != [[0; 6]; 2]
 }
 
-/// An address in a column of type ANY: IPv4 as INTEGER, since it is small; IPv6 as its 16 octets.
+/// An address: IPv4 as a number of 32 bits, signed in `flows` and unsigned elsewhere; IPv6 as its 16 octets.
 struct Address(IpAddr);
 
 impl FromSql for Address {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match value {
             ValueRef::Integer(number) => {
-                let number = u32::try_from(number).map_err(|_| FromSqlError::OutOfRange(number))?;
-                Ok(Self(Ipv4Addr::from_bits(number).into()))
+                let bits = u32::try_from(number).or_else(|_| i32::try_from(number).map(i32::cast_unsigned));
+                let bits = bits.map_err(|_| FromSqlError::OutOfRange(number))?;
+                Ok(Self(Ipv4Addr::from_bits(bits).into()))
             }
             _ => <[u8; 16]>::column_result(value).map(|octets| Self(octets.into())),
         }

@@ -13,7 +13,7 @@ use crate::filter::{Address, Expr, Filter, Number, Test};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Sampling, Timestamp, Version};
 use crate::store::accounts::counted;
 use crate::store::keys::RowKey;
-use crate::store::{row, sql};
+use crate::store::{packed, row, sql};
 
 /// Hears how much of a long read is done, in thousandths.
 pub struct Watch<'a>(pub &'a dyn Fn(u64));
@@ -44,12 +44,12 @@ impl Columns {
     const fn list(self) -> &'static str {
         match self {
             Self::Counts => "0",
-            Self::Key => "f.src, f.dst, f.src_port, f.dst_port, f.protocol",
+            Self::Key => "f.src, f.dst, f.ports, f.traits",
             Self::Addresses => "f.src, f.dst",
-            Self::Ports => "f.src_port, f.dst_port, f.protocol",
+            Self::Ports => "f.ports, f.traits",
             Self::Interfaces => "f.in_if, f.out_if",
             Self::Systems => "f.src_as, f.dst_as",
-            Self::Tos => "f.tos",
+            Self::Tos => packed::TOS,
             Self::Vlan => "ifnull(d.vlan, 0)",
             Self::Application => "ifnull(d.application, 0)",
         }
@@ -64,15 +64,15 @@ impl Columns {
             Self::Counts => {}
             Self::Key => {
                 (flow.key.src_ip, flow.key.dst_ip) = (row::address(row, FIXED)?, row::address(row, FIXED + 1)?);
-                (flow.key.src_port, flow.key.dst_port) = (row.get(FIXED + 2)?, row.get(FIXED + 3)?);
-                flow.key.protocol = row.get(FIXED + 4)?;
+                packed::put_ports(row.get(FIXED + 2)?, flow);
+                packed::put_protocol(row.get(FIXED + 3)?, flow);
             }
             Self::Addresses => {
                 (flow.key.src_ip, flow.key.dst_ip) = (row::address(row, FIXED)?, row::address(row, FIXED + 1)?);
             }
             Self::Ports => {
-                (flow.key.src_port, flow.key.dst_port) = (row.get(FIXED)?, row.get(FIXED + 1)?);
-                flow.key.protocol = row.get(FIXED + 2)?;
+                packed::put_ports(row.get(FIXED)?, flow);
+                packed::put_protocol(row.get(FIXED + 1)?, flow);
             }
             Self::Interfaces => (flow.in_if, flow.out_if) = (row.get(FIXED)?, row.get(FIXED + 1)?),
             Self::Systems => (flow.src_as, flow.dst_as) = (row.get(FIXED)?, row.get(FIXED + 1)?),

@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 
 use crate::filter::{Address, End, Expr, Filter, Flags, Number, Prefix, Ranges, Side, Test};
 use crate::store::accounts::places;
+use crate::store::packed::{self, DST_PORT, PROTOCOL, SRC_PORT, TCP_FLAGS};
 
 /// The condition behind `WHERE`, and the values of its `?`s in their order.
 ///
@@ -49,7 +50,7 @@ fn test(test: &Test, values: &mut Vec<Value>) -> String {
     match test {
         Test::Number { field, side, ranges } => asked(*side, field.is_sided(), |end| match exporter_column(*field) {
             Some(column) => of_exporter(&number(column, ranges, values)),
-            None => format!("ifnull({}, 0)", number(number_column(*field, end), ranges, values)),
+            None => format!("ifnull({}, 0)", number(&number_column(*field, end), ranges, values)),
         }),
         Test::Address { field: Address::Exporter, prefixes, .. } => {
             let prefixes = prefixes.as_slice();
@@ -57,8 +58,11 @@ fn test(test: &Test, values: &mut Vec<Value>) -> String {
             of_exporter(&format!("e.address IN ({})", places(prefixes.len())))
         }
         Test::Address { field, side, prefixes } => asked(*side, field.is_sided(), |end| {
-            let column = address_column(*field, end);
-            let parts: Vec<_> = prefixes.as_slice().iter().map(|prefix| within(column, *prefix, values)).collect();
+            let part = |prefix: &Prefix| match address_column(*field, end) {
+                Stored::Signed(column) => within(column, signed(*prefix), values),
+                Stored::Unsigned(column) => within(column, unsigned(*prefix), values),
+            };
+            let parts: Vec<_> = prefixes.as_slice().iter().map(part).collect();
             format!("ifnull({}, 0)", joined(&parts, "OR"))
         }),
         Test::Flags { mask, how } => {
@@ -66,13 +70,13 @@ fn test(test: &Test, values: &mut Vec<Value>) -> String {
             let condition = match how {
                 Flags::All => {
                     values.push(mask.clone());
-                    "f.tcp_flags & ? = ?"
+                    "& ? = ?"
                 }
-                Flags::Any => "f.tcp_flags & ? <> 0",
-                Flags::Exactly => "f.tcp_flags = ?",
+                Flags::Any => "& ? <> 0",
+                Flags::Exactly => "= ?",
             };
             values.push(mask);
-            format!("(f.protocol = 6 AND {condition})")
+            format!("({PROTOCOL} = 6 AND {TCP_FLAGS} {condition})")
         }
     }
 }
@@ -108,28 +112,49 @@ fn number(column: &str, ranges: &Ranges, values: &mut Vec<Value>) -> String {
     joined(&parts, "OR")
 }
 
+/// A column of addresses, by how IPv4 is a number in it.
+enum Stored {
+    Signed(&'static str),
+    Unsigned(&'static str),
+}
+
 /// IPv4 is stored as a number and IPv6 as octets, and SQLite never finds a number between octets, or the other way.
-fn within(column: &str, prefix: Prefix, values: &mut Vec<Value>) -> String {
+fn within(column: &str, (first, last): (Value, Value), values: &mut Vec<Value>) -> String {
+    if first == last {
+        values.push(first);
+        return format!("{column} = ?");
+    }
+    values.extend([first, last]);
+    format!("{column} BETWEEN ? AND ?")
+}
+
+/// The first and the last address of a prefix where IPv4 is a signed number.
+fn signed(prefix: Prefix) -> (Value, Value) {
+    let IpAddr::V4(first) = prefix.first() else { return unsigned(prefix) };
+    let IpAddr::V4(last) = prefix.last() else { return unsigned(prefix) };
+    let (first, last) = (packed::narrow(first), packed::narrow(last));
+    // Only what holds all addresses goes over the middle of them, where the sign changes.
+    let (first, last) = if last < first { (i32::MIN.into(), i32::MAX.into()) } else { (first, last) };
+    (Value::Integer(first), Value::Integer(last))
+}
+
+fn unsigned(prefix: Prefix) -> (Value, Value) {
     let value = |address| match address {
         IpAddr::V4(address) => Value::Integer(address.to_bits().into()),
         IpAddr::V6(address) => Value::Blob(address.octets().to_vec()),
     };
-    values.push(value(prefix.first()));
-    if prefix.is_host() {
-        return format!("{column} = ?");
-    }
-    values.push(value(prefix.last()));
-    format!("{column} BETWEEN ? AND ?")
+    (value(prefix.first()), value(prefix.last()))
 }
 
-fn address_column(field: Address, end: End) -> &'static str {
+const fn address_column(field: Address, end: End) -> Stored {
     match (field, end) {
-        (Address::Host, End::Src) => "f.src",
-        (Address::Host, End::Dst) => "f.dst",
-        (Address::Nat, End::Src) => "d.nat_src",
-        (Address::Nat, End::Dst) => "d.nat_dst",
-        (Address::NextHop, _) => "d.next_hop",
-        (Address::Exporter, _) => "f.exporter",
+        (Address::Host, End::Src) => Stored::Signed("f.src"),
+        (Address::Host, End::Dst) => Stored::Signed("f.dst"),
+        (Address::Nat, End::Src) => Stored::Unsigned("d.nat_src"),
+        (Address::Nat, End::Dst) => Stored::Unsigned("d.nat_dst"),
+        (Address::NextHop, _) => Stored::Unsigned("d.next_hop"),
+        // It has a table of its own.
+        (Address::Exporter, _) => Stored::Unsigned("f.exporter"),
     }
 }
 
@@ -142,13 +167,15 @@ fn exporter_column(field: Number) -> Option<&'static str> {
     }
 }
 
-fn number_column(field: Number, end: End) -> &'static str {
+fn number_column(field: Number, end: End) -> String {
     let pick = |src, dst| if end == End::Src { src } else { dst };
-    match field {
-        Number::Protocol => "f.protocol",
-        Number::Port => pick("f.src_port", "f.dst_port"),
+    let column = match field {
+        Number::Protocol => PROTOCOL,
+        Number::Port => pick(SRC_PORT, DST_PORT),
         Number::Service => {
-            "CASE 0 WHEN f.src_port THEN f.dst_port WHEN f.dst_port THEN f.src_port ELSE min(f.src_port, f.dst_port) END"
+            return format!(
+                "CASE 0 WHEN {SRC_PORT} THEN {DST_PORT} WHEN {DST_PORT} THEN {SRC_PORT} ELSE min({SRC_PORT}, {DST_PORT}) END"
+            );
         }
         Number::NatPort => pick("ifnull(d.nat_src_port, 0)", "ifnull(d.nat_dst_port, 0)"),
         Number::As => pick("f.src_as", "f.dst_as"),
@@ -156,10 +183,10 @@ fn number_column(field: Number, end: End) -> &'static str {
         Number::Interface => pick("f.in_if", "f.out_if"),
         Number::Vlan => pick("ifnull(d.vlan, 0)", "ifnull(d.post_vlan, 0)"),
         Number::Mac => pick("ifnull(d.src_mac, 0)", "ifnull(d.dst_mac, 0)"),
-        Number::Tos => "f.tos",
-        Number::Dscp => "(f.tos >> 2)",
-        Number::IcmpType => "CASE WHEN f.protocol IN (1, 58) THEN f.icmp >> 8 END",
-        Number::IcmpCode => "CASE WHEN f.protocol IN (1, 58) THEN f.icmp & 255 END",
+        Number::Tos => packed::TOS,
+        Number::Dscp => return format!("({} >> 2)", packed::TOS),
+        Number::IcmpType => return format!("CASE WHEN {PROTOCOL} IN (1, 58) THEN {} >> 8 END", packed::ICMP),
+        Number::IcmpCode => return format!("CASE WHEN {PROTOCOL} IN (1, 58) THEN {} & 255 END", packed::ICMP),
         Number::Packets => "f.packets",
         Number::Bytes => "f.bytes",
         Number::Duration => "max(f.first_ago - f.last_ago, 0)",
@@ -167,7 +194,7 @@ fn number_column(field: Number, end: End) -> &'static str {
         Number::Bps => "ifnull(CAST(f.bytes * 8000.0 / nullif(max(f.first_ago - f.last_ago, 0), 0) AS INTEGER), 0)",
         Number::Bpp => "ifnull(f.bytes / nullif(f.packets, 0), 0)",
         Number::Domain | Number::Version => "f.exporter",
-        Number::Direction => "f.direction",
+        Number::Direction => packed::DIRECTION,
         Number::Sampling => "(f.sampling >> 8)",
         Number::Event => "ifnull(d.event, 0)",
         Number::EndReason => "ifnull(d.end_reason, 0)",
@@ -175,5 +202,6 @@ fn number_column(field: Number, end: End) -> &'static str {
         Number::Mpls => "(ifnull(d.mpls, 0) >> 4)",
         Number::Vrf => "ifnull(d.vrf, 0)",
         Number::Application => "ifnull(d.application, 0)",
-    }
+    };
+    column.to_owned()
 }

@@ -153,13 +153,13 @@ pub(super) fn since(
 fn read(connection: &Connection, which: &str, params: impl Params, flows: &mut Vec<FlowRecord>) -> Result<Taken> {
     let mut query = connection.prepare_cached(&format!(
         "SELECT {} FROM flows AS f LEFT JOIN details AS d USING (id) WHERE {which}",
-        row::COLUMNS
+        row::columns()
     ))?;
     let mut rows = query.query(params)?;
     let mut exporters = HashMap::new();
     let mut taken = Taken::default();
     while let Some(found) = rows.next()? {
-        let id = found.get(1)?;
+        let id = found.get(row::EXPORTER)?;
         let identity = match exporters.get(&id) {
             Some(identity) => *identity,
             None => *exporters.entry(id).or_insert(exporter(connection, id)?),

@@ -26,6 +26,7 @@ use crate::store::queue::{Queue, Waiting};
 use crate::store::retention::Retention;
 pub use crate::store::rollup::Limits;
 use crate::store::row::{GROUP, Insert, Placed};
+use crate::store::schema::Progress;
 use crate::store::templates::{self, Stored};
 use crate::store::{Action, Error, exporter_names, troubles};
 
@@ -116,8 +117,16 @@ impl Writer {
     /// When the file is no database or another program's, of a newer schema, in use by another collector, or when it
     /// cannot be made or written.
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
+        Self::open_telling(path, options, &mut |_, _| ())
+    }
+
+    /// [`Writer::open`], which tells while it brings the flows of an older version over: some 100 s for 100 million.
+    ///
+    /// # Errors
+    /// Those of [`Writer::open`].
+    pub fn open_telling(path: &Path, options: Options, progress: Progress<'_>) -> Result<Self, Error> {
         let mut incidents = Vec::new();
-        let database = Database::open(path, &mut incidents)?;
+        let database = Database::open(path, &mut incidents, progress)?;
         let pruner = Pruner::new(database.connection(), database.file(), options.retention)
             .map_err(|source| Error::Sqlite { action: Action::Open, path: path.to_owned(), source })?;
         let stats = WriterStats { path: path.to_owned(), size: files::size(database.file()), ..WriterStats::default() };

@@ -47,32 +47,59 @@ impl Token {
         match self {
             Self::Address(address) => prefix_hash(address, 128),
             Self::Prefix(address, length) => prefix_hash(address, length),
-            Self::Port(port) => mix(2, port.into(), 0),
-            Self::Protocol(protocol) => mix(3, protocol.into(), 0),
-            Self::Exporter(id) => mix(4, id.cast_unsigned(), 0),
-            Self::InInterface(index) => mix(5, index.into(), 0),
-            Self::OutInterface(index) => mix(6, index.into(), 0),
-            Self::As(number) => mix(7, number.into(), 0),
+            Self::Port(port) => mix(PORT, port.into(), 0),
+            Self::Protocol(protocol) => mix(PROTOCOL, protocol.into(), 0),
+            Self::Exporter(id) => mix(EXPORTER, id.cast_unsigned(), 0),
+            Self::InInterface(index) => mix(IN_INTERFACE, index.into(), 0),
+            Self::OutInterface(index) => mix(OUT_INTERFACE, index.into(), 0),
+            Self::As(number) => mix(AS, number.into(), 0),
         }
     }
 }
 
-/// Tokens of a flow besides its addresses, at most.
-pub(super) const PLAIN: usize = 8;
+const PORT: u64 = 2;
+const PROTOCOL: u64 = 3;
+const EXPORTER: u64 = 4;
+const IN_INTERFACE: u64 = 5;
+const OUT_INTERFACE: u64 = 6;
+const AS: u64 = 7;
 
-/// The tokens of a flow but its addresses; the same kind in the same place.
-pub(super) fn plain(exporter: i64, flow: &FlowRecord) -> [Option<Token>; PLAIN] {
-    let number = |number: u32| (number != 0).then_some(Token::As(number));
-    [
-        Token::port(flow.key.src_port),
-        Token::port(flow.key.dst_port),
-        number(flow.src_as),
-        number(flow.dst_as),
-        Some(Token::InInterface(flow.in_if)),
-        Some(Token::OutInterface(flow.out_if)),
-        Some(Token::Protocol(flow.key.protocol)),
-        Some(Token::Exporter(exporter)),
-    ]
+/// Tokens of a flow besides its addresses, as bare numbers: what a flow shares with the one before, which is nearly all of
+/// it, is told by comparing them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plain([u64; KINDS.len()]);
+
+const KINDS: [u64; 8] = [PORT, PORT, AS, AS, IN_INTERFACE, OUT_INTERFACE, PROTOCOL, EXPORTER];
+
+/// In the place of a port or a system that is no token. No other number is as large, but of an exporter, which are
+/// counted from 1.
+const NONE: u64 = u64::MAX;
+
+impl Plain {
+    pub(super) const NOTHING: Self = Self([NONE; KINDS.len()]);
+
+    pub(super) fn of(exporter: i64, flow: &FlowRecord) -> Self {
+        let port = |port: u16| if port < EPHEMERAL { port.into() } else { NONE };
+        let system = |number: u32| if number == 0 { NONE } else { number.into() };
+        Self([
+            port(flow.key.src_port),
+            port(flow.key.dst_port),
+            system(flow.src_as),
+            system(flow.dst_as),
+            flow.in_if.into(),
+            flow.out_if.into(),
+            flow.key.protocol.into(),
+            exporter.cast_unsigned(),
+        ])
+    }
+
+    /// The hashes of those tokens that the flow before does not have in the same place.
+    pub(super) fn beyond(self, before: Self) -> impl Iterator<Item = u64> {
+        let kinds = KINDS.into_iter().zip(self.0.into_iter().zip(before.0));
+        kinds
+            .filter(|(_, (number, before))| number != before && *number != NONE)
+            .map(|(kind, (number, _))| mix(kind, number, 0))
+    }
 }
 
 /// The prefix lengths that are indexed, shortest first.

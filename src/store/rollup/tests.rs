@@ -8,6 +8,7 @@ use crate::collector::stats::Health;
 use crate::flow::share::{Booking, share};
 use crate::flow::{FlowKey, Sampling, SamplingKind, SamplingSource, Timestamp};
 use crate::store::history::History;
+use crate::store::packed::tests::older;
 use crate::store::rollup::prune::Before;
 use crate::store::schema;
 use crate::store::tests::{NOW, Place, batch, flow, flows};
@@ -178,20 +179,7 @@ fn a_flush_that_failed_counts_nothing_twice() {
 fn a_file_without_roll_ups_gets_them() {
     let (place, new) = (Place::new(), Place::new());
     new.write(&flows(NOW, 0..1_000));
-    let old = place.sqlite();
-    for migration in schema::MIGRATIONS.iter().take(schema::WITHOUT_DERIVED) {
-        old.execute_batch(migration).unwrap();
-    }
-    let seen = "id, address, domain, version, first_seen_ms, last_seen_ms";
-    old.execute_batch(&format!(
-        "ATTACH '{}' AS new; INSERT INTO flows SELECT * FROM new.flows;
-         INSERT INTO exporters ({seen}) SELECT {seen} FROM new.exporters;",
-        new.path.display()
-    ))
-    .unwrap();
-    old.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
-    old.pragma_update(None, "user_version", i32::try_from(schema::WITHOUT_DERIVED).unwrap()).unwrap();
-    drop(old);
+    older(&place, &new, schema::WITHOUT_DERIVED);
     place.write(&flows(NOW.plus(1), 1_000..1_100));
     assert_ne!(written(&place), 0);
     assert_equal(&place, &[]);
