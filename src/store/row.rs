@@ -24,10 +24,10 @@ pub(super) struct Placed {
 }
 
 /// Rows that one statement inserts at most.
-pub(super) const GROUP: usize = 64;
+pub(super) const GROUP: usize = 32;
 
 /// Columns of `flows` but its key.
-const COUNT: usize = 14;
+const COUNT: usize = 13;
 
 /// The prepared statements of a transaction.
 ///
@@ -47,9 +47,9 @@ pub(super) struct Insert<'a> {
 /// A statement that inserts a number of rows.
 struct Rows<'a> {
     statement: CachedStatement<'a>,
-    /// What each row's columns are bound to, where that is a number. Most repeat from row to row, and binding is a
-    /// quarter of the work, so that only changes are bound.
-    bound: Vec<[Option<i64>; COUNT]>,
+    /// What each row's columns are bound to. Many repeat from row to row, and binding is a quarter of the work, so that only
+    /// changes are bound.
+    bound: Vec<Option<[i64; COUNT]>>,
 }
 
 impl<'a> Insert<'a> {
@@ -142,69 +142,59 @@ impl<'a> Rows<'a> {
         // A batch is written whole or not at all, so that one statement need not be undone by itself, and keeps no journal.
         let insert = format!("INSERT OR ROLLBACK INTO flows {names} VALUES {}", values.join(", "));
         let statement = connection.prepare_cached(&insert)?;
-        Ok(Self { statement, bound: vec![[None; COUNT]; rows] })
+        Ok(Self { statement, bound: vec![None; rows] })
     }
 
     fn insert(&mut self, flows: &[Placed]) -> Result<()> {
-        let mut at = 0;
-        for (placed, bound) in flows.iter().zip(&mut self.bound) {
-            for (number, bound) in numbers(placed).into_iter().zip(bound) {
-                at += 1;
-                if number.is_some() && number == *bound {
-                    continue;
+        for (row, (placed, bound)) in flows.iter().zip(&mut self.bound).enumerate() {
+            let numbers = numbers(placed);
+            let before = bound.replace(numbers);
+            let ends = [placed.flow.key.src_ip, placed.flow.key.dst_ip];
+            for (column, number) in numbers.into_iter().enumerate() {
+                let at = row * COUNT + column + 1;
+                match ends.get(column) {
+                    Some(IpAddr::V6(address)) => self.statement.raw_bind_parameter(at, address.octets())?,
+                    _ if before.is_some_and(|before| before[column] == number) => {}
+                    _ => self.statement.raw_bind_parameter(at, number)?,
                 }
-                match number {
-                    Some(number) => self.statement.raw_bind_parameter(at, number)?,
-                    None => self.statement.raw_bind_parameter(at, wide(&placed.flow, at % COUNT))?,
-                }
-                *bound = number;
             }
         }
         self.statement.raw_execute().map(drop)
     }
 }
 
-/// The columns of a row but its key, in the order of the table. `None` is an IPv6 address, see [`wide`].
-fn numbers(Placed { key, exporter, flow }: &Placed) -> [Option<i64>; COUNT] {
+/// The columns of a row but its key, in the order of the table: both ends first. In the place of an IPv6 address, whose
+/// octets are bound, stands what no other address is.
+fn numbers(Placed { key, exporter, flow }: &Placed) -> [i64; COUNT] {
     let received = key.received();
     [
         narrow(flow.key.src_ip),
         narrow(flow.key.dst_ip),
-        Some(packed::ports(flow)),
-        Some(packed::traits(flow)),
-        Some(*exporter),
-        Some(received.since(flow.first)),
-        Some(received.since(flow.last)),
-        Some(stored(flow.counts.bytes)),
-        Some(stored(flow.counts.packets)),
-        Some(flow.sampling.pack()),
-        Some(flow.in_if.into()),
-        Some(flow.out_if.into()),
-        Some(flow.src_as.into()),
-        Some(flow.dst_as.into()),
+        packed::ports(flow),
+        packed::traits(flow),
+        *exporter,
+        received.since(flow.first),
+        received.since(flow.last),
+        stored(flow.counts.bytes),
+        stored(flow.counts.packets),
+        flow.sampling.pack(),
+        flow.in_if.into(),
+        flow.out_if.into(),
+        packed::systems(flow),
     ]
 }
 
-fn narrow(address: IpAddr) -> Option<i64> {
+fn narrow(address: IpAddr) -> i64 {
     match address {
-        IpAddr::V4(address) => Some(packed::narrow(address)),
-        IpAddr::V6(_) => None,
-    }
-}
-
-/// The IPv6 address in a column, counted from 1: `src` is the first.
-const fn wide(flow: &FlowRecord, column: usize) -> [u8; 16] {
-    let address = if column == 1 { flow.key.src_ip } else { flow.key.dst_ip };
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
+        IpAddr::V4(address) => packed::narrow(address),
+        IpAddr::V6(_) => i64::MAX,
     }
 }
 
 /// The columns of `flows` but its key, in the order of the table.
 const PLAIN: &str =
     "f.src, f.dst, f.ports, f.traits, f.exporter, f.first_ago, f.last_ago, f.bytes, f.packets, f.sampling,
-    f.in_if, f.out_if, f.src_as, f.dst_as";
+    f.in_if, f.out_if, f.systems";
 
 /// Those of `details`.
 const RARE: &str = "d.id, d.next_hop, d.src_mask, d.dst_mask, d.vlan, d.post_vlan, d.src_mac, d.dst_mac, d.nat_src,
@@ -240,38 +230,37 @@ pub(super) fn read(row: &Row<'_>, (exporter, domain, version): Identity) -> Resu
         sampling: Sampling::unpack(row.get(10)?),
         in_if: row.get(11)?,
         out_if: row.get(12)?,
-        src_as: row.get(13)?,
-        dst_as: row.get(14)?,
         ..FlowRecord::blank(received, exporter, domain, version)
     };
     (flow.key.src_ip, flow.key.dst_ip) = (address(row, 1)?, address(row, 2)?);
     packed::put_ports(row.get(3)?, &mut flow);
     packed::put_traits(row.get(4)?, &mut flow);
-    if row.get_ref(15)? != ValueRef::Null {
+    packed::put_systems(row.get(13)?, &mut flow);
+    if row.get_ref(14)? != ValueRef::Null {
         read_details(row, &mut flow)?;
     }
     Ok(flow)
 }
 
 fn read_details(row: &Row<'_>, flow: &mut FlowRecord) -> Result<()> {
-    flow.next_hop = row.get::<_, Option<Address>>(16)?.map(|address| address.0);
-    flow.src_mask = row.get(17)?;
-    flow.dst_mask = row.get(18)?;
-    flow.vlan = row.get(19)?;
-    flow.post_vlan = row.get(20)?;
-    flow.src_mac = mac_octets(row.get(21)?);
-    flow.dst_mac = mac_octets(row.get(22)?);
-    flow.nat_src_ip = row.get::<_, Option<Address>>(23)?.map(|address| address.0);
-    flow.nat_dst_ip = row.get::<_, Option<Address>>(24)?.map(|address| address.0);
-    flow.nat_src_port = row.get(25)?;
-    flow.nat_dst_port = row.get(26)?;
-    flow.event = row.get(27)?;
-    flow.end_reason = row.get(28)?;
-    flow.forwarding = row.get(29)?;
-    flow.mpls = row.get(30)?;
-    flow.application = row.get::<_, i64>(31)?.cast_unsigned();
-    flow.vrf = row.get(32)?;
-    flow.reverse = row.get(33)?;
+    flow.next_hop = row.get::<_, Option<Address>>(15)?.map(|address| address.0);
+    flow.src_mask = row.get(16)?;
+    flow.dst_mask = row.get(17)?;
+    flow.vlan = row.get(18)?;
+    flow.post_vlan = row.get(19)?;
+    flow.src_mac = mac_octets(row.get(20)?);
+    flow.dst_mac = mac_octets(row.get(21)?);
+    flow.nat_src_ip = row.get::<_, Option<Address>>(22)?.map(|address| address.0);
+    flow.nat_dst_ip = row.get::<_, Option<Address>>(23)?.map(|address| address.0);
+    flow.nat_src_port = row.get(24)?;
+    flow.nat_dst_port = row.get(25)?;
+    flow.event = row.get(26)?;
+    flow.end_reason = row.get(27)?;
+    flow.forwarding = row.get(28)?;
+    flow.mpls = row.get(29)?;
+    flow.application = row.get::<_, i64>(30)?.cast_unsigned();
+    flow.vrf = row.get(31)?;
+    flow.reverse = row.get(32)?;
     Ok(())
 }
 

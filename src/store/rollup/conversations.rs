@@ -5,12 +5,14 @@
 //! lines of several at the same time.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::IpAddr;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::flow::{Counts, FlowRecord};
 use crate::store::rollup::slot::Slot;
-use crate::store::rollup::{Pair, Sums};
+use crate::store::rollup::{Pair, Passed, Sums};
+use crate::window::ConversationKey;
 
 #[derive(Debug, Default)]
 pub(super) struct Conversations {
@@ -88,23 +90,22 @@ struct Staged<K> {
 }
 
 impl Conversations {
-    /// Stages the shares of a flow: `minutes` hands out bucket, counts, and whether the flow ends there.
-    pub(super) fn stage(
-        &mut self,
-        exporter: u32,
-        flow: &FlowRecord,
-        minutes: impl FnOnce(&mut dyn FnMut(i32, Counts, bool)),
-    ) {
+    /// Stages what of a flow passed in each of some minutes.
+    pub(super) fn stage(&mut self, exporter: u32, flow: &FlowRecord, minutes: &[Passed]) {
         let more = flow.sampling.rate.saturating_sub(1);
         let exporter = if self.merged { ANYBODY } else { exporter };
-        let (slot, back) = Slot::conversation(flow);
-        match slot.narrow() {
-            Some((a, b, c)) => minutes(&mut |bucket, counts, ends| {
-                self.narrow.stage(Narrow { a, b, c, bucket, more, exporter }, back, counts, ends);
-            }),
-            None => minutes(&mut |bucket, counts, ends| {
-                self.wide.stage(Wide { slot: slot.at(bucket), more, exporter }, back, counts, ends);
-            }),
+        let ends = ConversationKey::of(flow);
+        if let (IpAddr::V4(src), IpAddr::V4(dst)) = (ends.src_ip, ends.dst_ip) {
+            let (src, dst, c) = (src.to_bits(), dst.to_bits(), u32::from(ends.protocol) << 16 | u32::from(ends.port));
+            for passed in minutes {
+                let key = Narrow { a: src.min(dst), b: src.max(dst), c, bucket: passed.bucket, more, exporter };
+                self.narrow.stage(key, dst < src, passed);
+            }
+        } else {
+            let (slot, back) = Slot::conversation(flow);
+            for passed in minutes {
+                self.wide.stage(Wide { slot: slot.at(passed.bucket), more, exporter }, back, passed);
+            }
         }
     }
 
@@ -151,8 +152,9 @@ impl Conversations {
 }
 
 impl<K: Key> Table<K> {
-    fn stage(&mut self, key: K, back: bool, counts: Counts, ends: bool) {
-        self.staged.push(Staged { hash: self.hasher.hash_one(key), key, found: (0, false), back, ends, counts });
+    fn stage(&mut self, key: K, back: bool, passed: &Passed) {
+        let hash = self.hasher.hash_one(key);
+        self.staged.push(Staged { hash, key, found: (0, false), back, ends: passed.ends, counts: passed.counts });
     }
 
     /// Reads all places, then all lines, and only then books: no look-up waits for the one before, nor guesses how it

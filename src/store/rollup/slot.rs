@@ -37,12 +37,6 @@ impl Slot {
         Self { wide: 0, a: [0, a.into()], b: [0, b.into()], c: c.into(), bucket: 0 }
     }
 
-    /// What [`Slot::between`] makes it of again; `None` where one host is IPv6.
-    pub(super) fn narrow(self) -> Option<(u32, u32, u32)> {
-        let ([_, a], [_, b]) = (self.a, self.b);
-        (self.wide == 0).then_some((u32::try_from(a).ok()?, u32::try_from(b).ok()?, self.number()))
-    }
-
     /// All of it but which address is IPv6, for a hash.
     pub(super) fn words(self) -> [u64; 5] {
         let ([a, b], [c, d]) = (self.a, self.b);
