@@ -26,7 +26,7 @@ const WAKE: Duration = Duration::from_millis(200);
 const NAP: Duration = Duration::from_millis(1);
 /// How long a reader lets datagrams gather at most when fewer waited than it takes at once: each that is fetched on its
 /// own wakes three threads, which costs more than to decode and to store it.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(5);
 /// What the kernel books for a datagram of 1,500 octets.
 const BOOKED: u64 = 2304;
 /// Microseconds between two datagrams of the fastest burst that must not be lost: 200,000 in a second.
