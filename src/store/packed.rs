@@ -1,8 +1,9 @@
 //! What of a flow shares a column of `flows`: packed, unpacked, and the SQL that reads one of it.
 //!
 //! A column costs an octet of each row even when it is empty, and a part of the work of writing and reading it. So both
-//! ports are one number, and what says how a flow travelled is another one, frequent values in its lower bits, since a
-//! number is stored in as few octets as it needs. It opens no database; `row` binds and reads, `schema` has the table.
+//! ports are one number and so are both systems, and what says how a flow travelled is another one, frequent values in its
+//! lower bits, since a number is stored in as few octets as it needs. It opens no database; `row` binds and reads, `schema`
+//! has the table.
 
 use std::net::Ipv4Addr;
 
@@ -11,6 +12,10 @@ use crate::flow::{Direction, FlowRecord, TimeSource};
 /// Ports in SQL, for a query `FROM flows AS f`, like all that follows.
 pub(super) const SRC_PORT: &str = "((f.ports >> 16) & 65535)";
 pub(super) const DST_PORT: &str = "(f.ports & 65535)";
+
+/// Numbers of autonomous systems.
+pub(super) const SRC_AS: &str = "((f.systems >> 32) & 4294967295)";
+pub(super) const DST_AS: &str = "(f.systems & 4294967295)";
 
 /// See [`traits`].
 pub(super) const PROTOCOL: &str = "(f.traits & 255)";
@@ -28,7 +33,7 @@ pub(super) const FROM_UNPACKED: &str = "
     (((src_port << 16) | dst_port) << 32) >> 32,
     protocol | ((tcp_flags & 255) << 8) | (direction << 16) | (time_source << 18) | (tos << 21) | (icmp << 29)
         | ((tcp_flags >> 8) << 45),
-    exporter, first_ago, last_ago, bytes, packets, sampling, in_if, out_if, src_as, dst_as, id";
+    exporter, first_ago, last_ago, bytes, packets, sampling, in_if, out_if, (src_as << 32) | dst_as, id";
 
 /// 32 bits as a signed number: half of all addresses take four octets in the place of six.
 pub(super) fn narrow(address: Ipv4Addr) -> i64 {
@@ -38,6 +43,11 @@ pub(super) fn narrow(address: Ipv4Addr) -> i64 {
 /// Both ports, as a signed number of 32 bits.
 pub(super) fn ports(flow: &FlowRecord) -> i64 {
     (u32::from(flow.key.src_port) << 16 | u32::from(flow.key.dst_port)).cast_signed().into()
+}
+
+/// The numbers of both autonomous systems. Most exporters know none.
+pub(super) fn systems(flow: &FlowRecord) -> i64 {
+    (u64::from(flow.src_as) << 32 | u64::from(flow.dst_as)).cast_signed()
 }
 
 /// Protocol, TCP flags, direction, source of the times, type of service and ICMP. Of a TCP flow nearly always three octets.
@@ -57,6 +67,13 @@ pub(super) fn traits(flow: &FlowRecord) -> i64 {
 pub(super) const fn put_ports(packed: i64, flow: &mut FlowRecord) {
     flow.key.src_port = (packed >> 16) as u16;
     flow.key.dst_port = packed as u16;
+}
+
+/// Gives a flow what [`systems`] has packed.
+#[expect(clippy::cast_possible_truncation, reason = "each is cut to its bits")]
+pub(super) const fn put_systems(packed: i64, flow: &mut FlowRecord) {
+    flow.src_as = (packed >> 32) as u32;
+    flow.dst_as = packed as u32;
 }
 
 /// Gives a flow its protocol alone, from what [`traits`] has packed.

@@ -48,7 +48,7 @@ impl Columns {
             Self::Addresses => "f.src, f.dst",
             Self::Ports => "f.ports, f.traits",
             Self::Interfaces => "f.in_if, f.out_if",
-            Self::Systems => "f.src_as, f.dst_as",
+            Self::Systems => "f.systems",
             Self::Tos => packed::TOS,
             Self::Vlan => "ifnull(d.vlan, 0)",
             Self::Application => "ifnull(d.application, 0)",
@@ -75,7 +75,7 @@ impl Columns {
                 packed::put_protocol(row.get(FIXED + 1)?, flow);
             }
             Self::Interfaces => (flow.in_if, flow.out_if) = (row.get(FIXED)?, row.get(FIXED + 1)?),
-            Self::Systems => (flow.src_as, flow.dst_as) = (row.get(FIXED)?, row.get(FIXED + 1)?),
+            Self::Systems => packed::put_systems(row.get(FIXED)?, flow),
             Self::Tos => flow.tos = row.get(FIXED)?,
             Self::Vlan => flow.vlan = row.get(FIXED)?,
             Self::Application => flow.application = row.get::<_, i64>(FIXED)?.cast_unsigned(),

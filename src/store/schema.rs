@@ -216,8 +216,7 @@ const V12: &str = "
         sampling,  -- rate << 8 | kind << 4 | source
         in_if,
         out_if,
-        src_as,
-        dst_as,
+        systems,   -- src_as << 32 | dst_as, 64 bits as a signed INTEGER
         id INTEGER PRIMARY KEY -- received_ms << 20 | n, n counting the flows of a millisecond
     );
 ";
@@ -263,7 +262,7 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<u32, Error> 
 
 /// The first two settings are fixed by the first table, and page size by the switch to WAL: the order matters.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "page_size", 16_384)?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -366,7 +365,7 @@ fn view() -> String {
         ("sampling_source", one_of("f.sampling & 15", &["none", "record", "options", "header", "operator"])),
     ]);
     for (column, stored) in
-        [("in_if", "f.in_if"), ("out_if", "f.out_if"), ("src_as", "f.src_as"), ("dst_as", "f.dst_as")]
+        [("in_if", "f.in_if"), ("out_if", "f.out_if"), ("src_as", packed::SRC_AS), ("dst_as", packed::DST_AS)]
     {
         columns.push((column, number(stored)));
     }

@@ -178,7 +178,7 @@ fn number_column(field: Number, end: End) -> String {
             );
         }
         Number::NatPort => pick("ifnull(d.nat_src_port, 0)", "ifnull(d.nat_dst_port, 0)"),
-        Number::As => pick("f.src_as", "f.dst_as"),
+        Number::As => pick(packed::SRC_AS, packed::DST_AS),
         Number::Mask => pick("ifnull(d.src_mask, 0)", "ifnull(d.dst_mask, 0)"),
         Number::Interface => pick("f.in_if", "f.out_if"),
         Number::Vlan => pick("ifnull(d.vlan, 0)", "ifnull(d.post_vlan, 0)"),

@@ -102,7 +102,7 @@ pub(super) fn damage(path: &Path) {
     other.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
     let length = usize::try_from(fs::metadata(path).unwrap().len()).unwrap();
     let file = fs::File::options().write(true).open(path).unwrap();
-    file.write_all_at(&vec![0xff; length - 8192], 8192).unwrap();
+    file.write_all_at(&vec![0xff; length - 16_384], 16_384).unwrap();
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn an_empty_file_becomes_a_database() {
     place.write(&flows(NOW, 0..1));
     assert_eq!(place.ask::<u32>("PRAGMA user_version"), schema::SUPPORTED);
     assert_eq!(place.ask::<i64>("PRAGMA application_id"), 0x464c_474c);
-    assert_eq!(place.ask::<i64>("PRAGMA page_size"), 8192);
+    assert_eq!(place.ask::<i64>("PRAGMA page_size"), 16_384);
     assert_eq!(place.ask::<i64>("PRAGMA auto_vacuum"), 2);
     assert_eq!(place.ask::<String>("PRAGMA journal_mode"), "wal");
 }

@@ -155,7 +155,7 @@ fn a_deleted_database_is_begun_anew_loudly() {
 fn damage(path: &Path) {
     let length = usize::try_from(fs::metadata(path).unwrap().len()).unwrap();
     let file = fs::File::options().write(true).open(path).unwrap();
-    file.write_all_at(&vec![0xff; length - 8192], 8192).unwrap();
+    file.write_all_at(&vec![0xff; length - 16_384], 16_384).unwrap();
 }
 
 #[test]
@@ -245,9 +245,9 @@ fn what_is_too_old_is_deleted_and_told() {
     let old = "INSERT INTO exporters (id, address, domain, version, first_seen_ms, last_seen_ms) VALUES (1, '192.0.2.1', 1, 10, 5, 6);
         WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
         INSERT INTO flows (exporter, src, dst, ports, traits, first_ago, last_ago, bytes, packets, sampling, in_if, out_if,
-            src_as, dst_as, id)
-        SELECT 1, 1, 2, 3, 6, 0, 0, 9, 10, 0, 0, 0, 0, 0, (unixepoch('now', '-8 days') * 1000 << 20) + i FROM n
-        UNION ALL SELECT 1, 1, 2, 3, 6, 0, 0, 9, 10, 0, 0, 0, 0, 0, unixepoch('now', '-1 minute') * 1000 << 20";
+            systems, id)
+        SELECT 1, 1, 2, 3, 6, 0, 0, 9, 10, 0, 0, 0, 0, (unixepoch('now', '-8 days') * 1000 << 20) + i FROM n
+        UNION ALL SELECT 1, 1, 2, 3, 6, 0, 0, 9, 10, 0, 0, 0, 0, unixepoch('now', '-1 minute') * 1000 << 20";
     place.open().execute_batch(old).unwrap();
     let mut collector = place.collector();
     let line = collector.wait_for(|line| line.contains("pruned flows="));

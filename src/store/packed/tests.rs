@@ -17,7 +17,7 @@ fn unpacked() -> String {
         |column: &str| format!("CASE typeof({column}) WHEN 'integer' THEN {column} & 4294967295 ELSE {column} END");
     format!(
         "SELECT id, exporter, first_ago, last_ago, {}, {}, {SRC_PORT}, {DST_PORT}, {PROTOCOL}, {TCP_FLAGS}, {TOS}, {ICMP},
-                {DIRECTION}, bytes, packets, sampling, in_if, out_if, src_as, dst_as, {TIME_SOURCE} FROM new.flows AS f",
+                {DIRECTION}, bytes, packets, sampling, in_if, out_if, {SRC_AS}, {DST_AS}, {TIME_SOURCE} FROM new.flows AS f",
         address("f.src"),
         address("f.dst"),
     )
@@ -112,7 +112,7 @@ proptest! {
         new.write(&flows);
         older(&place, &new, 11);
         let text = "SELECT json_group_array(json_array(id, src_ip, dst_ip, src_port, dst_port, protocol, tcp_flags, tos, icmp,
-                    direction, time_source, bytes, in_if)) FROM flow";
+                    direction, time_source, bytes, in_if, src_as, dst_as)) FROM flow";
         Writer::open(&place.path, Options::default()).map(drop).unwrap();
         prop_assert_eq!(place.read(), new.read());
         prop_assert_eq!(place.ask::<String>(text), new.ask::<String>(text));
@@ -124,6 +124,8 @@ proptest! {
         let mut read = FlowRecord::blank(flow.received, flow.exporter, flow.domain, flow.version);
         put_ports(ports(&flow), &mut read);
         put_traits(traits(&flow), &mut read);
+        put_systems(systems(&flow), &mut read);
+        prop_assert_eq!((read.src_as, read.dst_as), (flow.src_as, flow.dst_as));
         prop_assert_eq!((read.key.src_port, read.key.dst_port), (flow.key.src_port, flow.key.dst_port));
         prop_assert_eq!(
             (read.key.protocol, read.tcp_flags, read.direction, read.time_source, read.tos, read.icmp),
