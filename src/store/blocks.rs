@@ -16,7 +16,7 @@ use rusqlite::{Connection, Result, Row, params};
 use crate::flow::share::Booking;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::keys::RowKey;
-use token::Plain;
+use token::Met;
 pub use token::Token;
 
 /// Rows of a block.
@@ -38,12 +38,17 @@ pub(super) struct Open {
     rows: u32,
     keys: (RowKey, RowKey),
     times: (Timestamp, Timestamp),
-    /// The distinct tokens. At most 14 per row, so 2 MiB.
-    tokens: HashTable<u64>,
-    /// Tokens seen lately, by their lower bits: most of a flow's tokens are those of one shortly before.
+    tokens: Tokens,
+    met: Met,
+}
+
+/// The distinct tokens of a block.
+#[derive(Debug)]
+struct Tokens {
+    /// At most 14 per row, so 2 MiB.
+    all: HashTable<u64>,
+    /// Those seen lately, by their lower bits: many of a flow's addresses are those of one shortly before.
     recent: Box<[u64; 256]>,
-    /// Of the flow before: most of them are those of the next one as well.
-    before: Plain,
 }
 
 impl Default for Open {
@@ -52,9 +57,8 @@ impl Default for Open {
             rows: 0,
             keys: (RowKey(i64::MAX), RowKey(i64::MIN)),
             times: (Timestamp(i64::MAX), Timestamp(i64::MIN)),
-            tokens: HashTable::new(),
-            recent: Box::new([0; 256]),
-            before: Plain::NOTHING,
+            tokens: Tokens { all: HashTable::new(), recent: Box::new([0; 256]) },
+            met: Met::default(),
         }
     }
 }
@@ -66,14 +70,13 @@ impl Open {
         self.times = (self.times.0.min(booking.first()), self.times.1.max(booking.last()));
         for address in [flow.key.src_ip, flow.key.dst_ip] {
             // What is new may be of a known prefix; what is known is, and so is each prefix of a known one.
-            if self.token(Token::Address(address).hash()) {
+            if self.tokens.take(Token::Address(address).hash()) {
                 let mut lengths = token::lengths(address).into_iter().rev();
-                while lengths.next().is_some_and(|length| self.token(Token::Prefix(address, length).hash())) {}
+                while lengths.next().is_some_and(|length| self.tokens.take(Token::Prefix(address, length).hash())) {}
             }
         }
-        let plain = Plain::of(exporter, flow);
-        for hash in plain.beyond(std::mem::replace(&mut self.before, plain)) {
-            self.token(hash);
+        for hash in self.met.new_ones(exporter, flow) {
+            self.tokens.take(hash);
         }
     }
 
@@ -83,22 +86,6 @@ impl Open {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.rows == 0
-    }
-
-    /// Takes a token by its hash; whether it is a new one.
-    fn token(&mut self, hash: u64) -> bool {
-        let recent = &mut self.recent[(hash & 0xff) as usize];
-        if *recent == hash {
-            return false;
-        }
-        *recent = hash;
-        match self.tokens.entry(hash, |known| *known == hash, |hash| *hash) {
-            hashbrown::hash_table::Entry::Occupied(_) => false,
-            hashbrown::hash_table::Entry::Vacant(vacant) => {
-                vacant.insert(hash);
-                true
-            }
-        }
     }
 
     /// Writes the block and begins the next one.
@@ -111,7 +98,7 @@ impl Open {
         let row = params![late, self.rows, first.0, last.0, times.0.0, times.1.0];
         let id: i64 = insert.query_row(row, |row| row.get(0))?;
         let mut insert = connection.prepare_cached("INSERT INTO block_filters (id, filter) VALUES (?1, ?2)")?;
-        for (part, filter) in (0..).zip(filters(&self.tokens)) {
+        for (part, filter) in (0..).zip(filters(&self.tokens.all)) {
             insert.execute(params![filter_id(part, id), filter])?;
         }
         self.clear();
@@ -119,9 +106,28 @@ impl Open {
     }
 
     pub(super) fn clear(&mut self) {
-        let mut tokens = std::mem::take(&mut self.tokens);
-        tokens.clear();
-        *self = Self { tokens, ..Self::default() };
+        let mut all = std::mem::take(&mut self.tokens.all);
+        all.clear();
+        *self = Self::default();
+        self.tokens.all = all;
+    }
+}
+
+impl Tokens {
+    /// Takes a token by its hash; whether it is a new one.
+    fn take(&mut self, hash: u64) -> bool {
+        let recent = &mut self.recent[(hash & 0xff) as usize];
+        if *recent == hash {
+            return false;
+        }
+        *recent = hash;
+        match self.all.entry(hash, |known| *known == hash, |hash| *hash) {
+            hashbrown::hash_table::Entry::Occupied(_) => false,
+            hashbrown::hash_table::Entry::Vacant(vacant) => {
+                vacant.insert(hash);
+                true
+            }
+        }
     }
 }
 

@@ -184,7 +184,8 @@ fn numbers_of_a_flow_are_the_tokens_that_are_asked_for() {
     let mut one = flow(NOW, 1);
     (one.key.src_port, one.key.dst_port, one.key.protocol) = (53, 443, 17);
     (one.src_as, one.dst_as, one.in_if, one.out_if) = (64_500, 64_501, 3, 0);
-    let tokens = |flow: &FlowRecord, before| Plain::of(9, flow).beyond(before).collect::<Vec<_>>();
+    let mut met = Met::default();
+    let mut tokens = |flow: &FlowRecord| met.new_ones(9, flow).collect::<Vec<_>>();
     let all = [
         Token::Port(53),
         Token::Port(443),
@@ -195,8 +196,8 @@ fn numbers_of_a_flow_are_the_tokens_that_are_asked_for() {
         Token::Protocol(17),
         Token::Exporter(9),
     ];
-    assert_eq!(tokens(&one, Plain::NOTHING), all.map(Token::hash));
+    assert_eq!(tokens(&one), all.map(Token::hash));
     let mut next = one;
     (next.key.src_port, next.key.dst_port, next.src_as, next.key.protocol) = (50_000, 22, 0, 6);
-    assert_eq!(tokens(&next, Plain::of(9, &one)), [Token::Port(22), Token::Protocol(6)].map(Token::hash));
+    assert_eq!(tokens(&next), [Token::Port(22), Token::Protocol(6)].map(Token::hash));
 }

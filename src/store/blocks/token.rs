@@ -64,42 +64,49 @@ const IN_INTERFACE: u64 = 5;
 const OUT_INTERFACE: u64 = 6;
 const AS: u64 = 7;
 
-/// Tokens of a flow besides its addresses, as bare numbers: what a flow shares with the one before, which is nearly all of
-/// it, is told by comparing them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Plain([u64; KINDS.len()]);
-
 const KINDS: [u64; 8] = [PORT, PORT, AS, AS, IN_INTERFACE, OUT_INTERFACE, PROTOCOL, EXPORTER];
 
-/// In the place of a port or a system that is no token. No other number is as large, but of an exporter, which are
-/// counted from 1.
+/// In the place of a number that is no token, and of one that was not met. No other one is as large: exporters are counted
+/// from 1.
 const NONE: u64 = u64::MAX;
 
-impl Plain {
-    pub(super) const NOTHING: Self = Self([NONE; KINDS.len()]);
+/// Numbers that were met lately, by kind and lower bits. Nearly all of them are met again, and need no hash then.
+#[derive(Debug)]
+pub(super) struct Met(Box<[[u64; 64]; KINDS.len()]>);
 
-    pub(super) fn of(exporter: i64, flow: &FlowRecord) -> Self {
-        let port = |port: u16| if port < EPHEMERAL { port.into() } else { NONE };
-        let system = |number: u32| if number == 0 { NONE } else { number.into() };
-        Self([
-            port(flow.key.src_port),
-            port(flow.key.dst_port),
-            system(flow.src_as),
-            system(flow.dst_as),
-            flow.in_if.into(),
-            flow.out_if.into(),
-            flow.key.protocol.into(),
-            exporter.cast_unsigned(),
-        ])
+impl Default for Met {
+    fn default() -> Self {
+        Self(Box::new([[NONE; 64]; KINDS.len()]))
     }
+}
 
-    /// The hashes of those tokens that the flow before does not have in the same place.
-    pub(super) fn beyond(self, before: Self) -> impl Iterator<Item = u64> {
-        let kinds = KINDS.into_iter().zip(self.0.into_iter().zip(before.0));
-        kinds
-            .filter(|(_, (number, before))| number != before && *number != NONE)
-            .map(|(kind, (number, _))| mix(kind, number, 0))
+impl Met {
+    /// The hashes of a flow's tokens besides its addresses, as far as they are not known to have been given before.
+    pub(super) fn new_ones(&mut self, exporter: i64, flow: &FlowRecord) -> impl Iterator<Item = u64> {
+        let kinds = KINDS.into_iter().zip(numbers(exporter, flow).into_iter().zip(self.0.iter_mut()));
+        kinds.filter_map(|(kind, (number, met))| {
+            let met = &mut met[(number & 63) as usize];
+            (*met != number && number != NONE).then(|| {
+                *met = number;
+                mix(kind, number, 0)
+            })
+        })
     }
+}
+
+fn numbers(exporter: i64, flow: &FlowRecord) -> [u64; KINDS.len()] {
+    let port = |port: u16| if port < EPHEMERAL { port.into() } else { NONE };
+    let system = |number: u32| if number == 0 { NONE } else { number.into() };
+    [
+        port(flow.key.src_port),
+        port(flow.key.dst_port),
+        system(flow.src_as),
+        system(flow.dst_as),
+        flow.in_if.into(),
+        flow.out_if.into(),
+        flow.key.protocol.into(),
+        exporter.cast_unsigned(),
+    ]
 }
 
 /// The prefix lengths that are indexed, shortest first.
