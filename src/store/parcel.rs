@@ -61,7 +61,10 @@ impl Parcel {
     pub fn new(flows: &[FlowRecord]) -> Self {
         let mut parcel = Self { runs: Vec::new(), plain: Vec::with_capacity(flows.len()), others: Vec::new() };
         flows.iter().for_each(|flow| parcel.pack(flow));
+        // Many of them may wait.
+        parcel.runs.shrink_to_fit();
         parcel.plain.shrink_to_fit();
+        parcel.others.shrink_to_fit();
         parcel
     }
 

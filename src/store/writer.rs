@@ -120,7 +120,7 @@ impl Writer {
         Self::open_telling(path, options, &mut |_, _| ())
     }
 
-    /// [`Writer::open`], which tells while it brings the flows of an older version over: some 100 s for 100 million.
+    /// [`Writer::open`], which tells while it brings the flows of an older version over: a minute or two for 100 million.
     ///
     /// # Errors
     /// Those of [`Writer::open`].
