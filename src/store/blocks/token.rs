@@ -64,7 +64,8 @@ const IN_INTERFACE: u64 = 5;
 const OUT_INTERFACE: u64 = 6;
 const AS: u64 = 7;
 
-const KINDS: [u64; 8] = [PORT, PORT, AS, AS, IN_INTERFACE, OUT_INTERFACE, PROTOCOL, EXPORTER];
+/// Tokens of a flow besides its addresses, at most.
+const PLAIN: usize = 8;
 
 /// In the place of a number that is no token, and of one that was not met. No other one is as large: exporters are counted
 /// from 1.
@@ -72,19 +73,18 @@ const NONE: u64 = u64::MAX;
 
 /// Numbers that were met lately, by kind and lower bits. Nearly all of them are met again, and need no hash then.
 #[derive(Debug)]
-pub(super) struct Met(Box<[[u64; 64]; KINDS.len()]>);
+pub(super) struct Met(Box<[[u64; 64]; PLAIN]>);
 
 impl Default for Met {
     fn default() -> Self {
-        Self(Box::new([[NONE; 64]; KINDS.len()]))
+        Self(Box::new([[NONE; 64]; PLAIN]))
     }
 }
 
 impl Met {
     /// The hashes of a flow's tokens besides its addresses, as far as they are not known to have been given before.
     pub(super) fn new_ones(&mut self, exporter: i64, flow: &FlowRecord) -> impl Iterator<Item = u64> {
-        let kinds = KINDS.into_iter().zip(numbers(exporter, flow).into_iter().zip(self.0.iter_mut()));
-        kinds.filter_map(|(kind, (number, met))| {
+        plain(exporter, flow).into_iter().zip(self.0.iter_mut()).filter_map(|((kind, number), met)| {
             let met = &mut met[(number & 63) as usize];
             (*met != number && number != NONE).then(|| {
                 *met = number;
@@ -94,18 +94,19 @@ impl Met {
     }
 }
 
-fn numbers(exporter: i64, flow: &FlowRecord) -> [u64; KINDS.len()] {
-    let port = |port: u16| if port < EPHEMERAL { port.into() } else { NONE };
-    let system = |number: u32| if number == 0 { NONE } else { number.into() };
+/// The tokens of a flow but its addresses, as kind and number; the same kind in the same place.
+fn plain(exporter: i64, flow: &FlowRecord) -> [(u64, u64); PLAIN] {
+    let port = |port: u16| (PORT, Token::port(port).map_or(NONE, |_| port.into()));
+    let system = |number: u32| (AS, if number == 0 { NONE } else { number.into() });
     [
         port(flow.key.src_port),
         port(flow.key.dst_port),
         system(flow.src_as),
         system(flow.dst_as),
-        flow.in_if.into(),
-        flow.out_if.into(),
-        flow.key.protocol.into(),
-        exporter.cast_unsigned(),
+        (IN_INTERFACE, flow.in_if.into()),
+        (OUT_INTERFACE, flow.out_if.into()),
+        (PROTOCOL, flow.key.protocol.into()),
+        (EXPORTER, exporter.cast_unsigned()),
     ]
 }
 
