@@ -220,7 +220,7 @@ pub(super) fn read_plain(row: &Row<'_>) -> Result<FlowRecord> {
     read(row, (nobody, ObservationDomainId(0), Version::V5))
 }
 
-/// Reads what [`Insert::row`] wrote, given the exporter that [`EXPORTER`] names.
+/// Reads what [`Insert::rows`] wrote, given the exporter that [`EXPORTER`] names.
 pub(super) fn read(row: &Row<'_>, (exporter, domain, version): Identity) -> Result<FlowRecord> {
     let received = RowKey(row.get(0)?).received();
     let mut flow = FlowRecord {
