@@ -21,11 +21,14 @@ use crate::flow::{FlowRecord, Timestamp};
 use crate::store::blocks::Open;
 use crate::store::keys::RowKey;
 use crate::store::rollup::{Book, Limits};
-use crate::store::row::{self, Placed};
+use crate::store::row;
 
 /// Rows that each flush reads back at least while something is missing: some 0.5 s of work. When twice as many come
 /// in, it reads twice as many as come in, so that it does arrive.
 const BACK_ROWS: usize = 500_000;
+
+/// Flows that are booked together: enough for a machine to have the look-ups of several under way at the same time.
+const TOGETHER: usize = 32;
 
 /// The derived tables, as the writer keeps them.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub(super) struct Index {
     /// `None` before the first flush and after a failed one: then the file knows better.
     marks: Option<Marks>,
     book: Book,
+    /// Flows that the book has staged.
+    staged: usize,
     block: Open,
     late: Open,
     /// Late keys that follow each other, not noted yet.
@@ -58,6 +63,7 @@ impl Index {
             limits,
             marks: None,
             book: Book::default(),
+            staged: 0,
             block: Open::default(),
             late: Open::default(),
             run: None,
@@ -74,6 +80,7 @@ impl Index {
     pub(super) fn forget(&mut self) {
         self.marks = None;
         self.book.clear();
+        self.staged = 0;
         self.block.clear();
         self.late.clear();
         self.run = None;
@@ -90,36 +97,41 @@ impl Index {
         Ok(())
     }
 
-    /// Takes rows that were just inserted, in the order of their keys.
-    pub(super) fn rows(&mut self, connection: &Connection, rows: &[Placed]) -> Result<()> {
-        let (Some(marks), Some(first)) = (self.marks, rows.first()) else { return Ok(()) };
-        if !marks.live || first.key <= marks.rolled.max(marks.blocked).max(marks.reached) {
-            return rows.iter().try_for_each(|placed| self.row(connection, placed.key, placed.exporter, &placed.flow));
+    /// Takes a row that is inserted by the same transaction.
+    pub(super) fn take(
+        &mut self,
+        connection: &Connection,
+        key: RowKey,
+        exporter: i64,
+        flow: &FlowRecord,
+    ) -> Result<()> {
+        let Some(marks) = &mut self.marks else { return Ok(()) };
+        let booking = Booking::new(key.received(), flow.first, flow.last);
+        if !marks.live || key <= marks.rolled.max(marks.blocked).max(marks.reached) {
+            return self.take_late(connection, key, booking, exporter, flow);
         }
-        // Nearly always: all of them stand beyond everything that was there.
-        for Placed { key, exporter, flow } in rows {
-            let booking = Booking::new(key.received(), flow.first, flow.last);
-            self.book.stage(booking, *exporter, flow);
-            self.block.add(*key, booking, *exporter, flow);
-            if let Some(marks) = &mut self.marks {
-                marks.reached = *key;
-            }
-            self.close_full(connection)?;
-        }
-        self.book.settle();
-        self.make_room(connection)
+        // Nearly always: it stands beyond everything that was there.
+        marks.reached = key;
+        self.block.add(key, booking, exporter, flow);
+        self.close_full(connection)?;
+        self.book.stage(booking, exporter, flow);
+        self.staged += 1;
+        if self.staged < TOGETHER { Ok(()) } else { self.settle(connection) }
     }
 
-    fn row(&mut self, connection: &Connection, key: RowKey, exporter: i64, flow: &FlowRecord) -> Result<()> {
-        let Some(marks) = &mut self.marks else { return Ok(()) };
-        if marks.live {
-            marks.reached = marks.reached.max(key);
-        }
-        let marks = *marks;
+    /// Takes a row at or below what was there, or one that is read back later.
+    fn take_late(
+        &mut self,
+        connection: &Connection,
+        key: RowKey,
+        booking: Booking,
+        exporter: i64,
+        flow: &FlowRecord,
+    ) -> Result<()> {
+        let Some(marks) = self.marks else { return Ok(()) };
         if key <= marks.rolled.max(marks.blocked) {
             self.note(connection, key)?;
         }
-        let booking = Booking::new(key.received(), flow.first, flow.last);
         if key <= marks.rolled.max(marks.reached) {
             self.book.add(booking, exporter, flow);
         }
@@ -133,6 +145,7 @@ impl Index {
 
     /// Ends a flush: writes what is due, or everything at the end of a run.
     pub(super) fn end(&mut self, connection: &Connection, now: Timestamp, ended: bool) -> Result<()> {
+        self.settle(connection)?;
         self.note_run(connection)?;
         let age = now.since(self.written);
         // A clock that was set back begins a new interval.
@@ -190,6 +203,13 @@ impl Index {
             marks.live = read < rows;
         }
         Ok(())
+    }
+
+    /// Books what was staged.
+    fn settle(&mut self, connection: &Connection) -> Result<()> {
+        self.staged = 0;
+        self.book.settle();
+        self.make_room(connection)
     }
 
     fn make_room(&mut self, connection: &Connection) -> Result<()> {

@@ -12,7 +12,6 @@
 use rusqlite::{Connection, Result};
 
 use crate::store::keys::RowKey;
-use crate::store::row::Placed;
 
 /// The table. The newest run always stays, so that no number is given twice.
 pub(super) const TABLE: &str = "
@@ -44,18 +43,16 @@ impl Insertions {
         Self { newest, run: None }
     }
 
-    /// Takes rows whose keys follow each other without a gap. As the newest row is none of them, all of them stand before
-    /// it or none does.
-    pub(super) fn rows(&mut self, connection: &Connection, rows: &[Placed]) -> Result<()> {
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
-        let (first, last) = (first.key, last.key);
-        if self.newest < first {
+    /// Takes a key that was given.
+    pub(super) fn take(&mut self, connection: &Connection, key: RowKey) -> Result<()> {
+        // Nearly always.
+        if self.newest < key {
             return Ok(());
         }
         match &mut self.run {
-            Some((begin, end)) if end.0 + 1 == first.0 && last.0 - begin.0 < KEYS => *end = last,
+            Some((begin, end)) if end.0 + 1 == key.0 && key.0 - begin.0 < KEYS => *end = key,
             run => {
-                let before = run.replace((first, last));
+                let before = run.replace((key, key));
                 before.map_or(Ok(()), |run| note(connection, run))?;
             }
         }

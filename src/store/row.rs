@@ -14,17 +14,8 @@ use crate::store::accounts::{Identity, counted, places, stored};
 use crate::store::keys::RowKey;
 use crate::store::packed;
 
-/// A flow and where it belongs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Placed {
-    pub(super) key: RowKey,
-    /// The row of its exporter.
-    pub(super) exporter: i64,
-    pub(super) flow: FlowRecord,
-}
-
 /// Rows that one statement inserts at most.
-pub(super) const GROUP: usize = 32;
+const GROUP: usize = 32;
 
 /// Columns of `flows` but its key.
 const COUNT: usize = 13;
@@ -38,10 +29,21 @@ pub(super) struct Insert<'a> {
     connection: &'a Connection,
     /// The highest key of the table.
     newest: RowKey,
+    /// What the next statement inserts: rows whose keys follow each other without a gap, and the key of the first one.
+    staged: Vec<Columns>,
+    first: RowKey,
     keyed: Rows<'a>,
     /// [`GROUP`] rows, a few, and one.
     next: [Rows<'a>; 3],
     details: CachedStatement<'a>,
+}
+
+/// A row but its key.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    /// In the order of the table, both ends first. In the place of an IPv6 address stands what no other address is.
+    numbers: [i64; COUNT],
+    ends: [IpAddr; 2],
 }
 
 /// A statement that inserts a number of rows.
@@ -61,42 +63,61 @@ impl<'a> Insert<'a> {
         Ok(Self {
             connection,
             newest,
+            staged: Vec::with_capacity(GROUP),
+            first: RowKey::START,
             keyed: Rows::new(connection, 1, true)?,
             next: [next(GROUP)?, next(8)?, next(1)?],
             details: connection.prepare_cached(&format!("{details} VALUES ({})", places(19)))?,
         })
     }
 
-    /// Inserts flows whose keys follow each other without a gap.
-    pub(super) fn rows(&mut self, flows: &[Placed]) -> Result<()> {
-        let mut left = flows;
-        while let Some(first) = left.first() {
-            let follows = RowKey(self.newest.0.saturating_add(1)) == first.key;
+    /// Takes a flow and the row of its exporter. It is inserted with those that follow it, by [`Insert::finish`] at last.
+    pub(super) fn take(&mut self, key: RowKey, exporter: i64, flow: &FlowRecord) -> Result<()> {
+        if self.staged.len() == GROUP || self.staged_key(self.staged.len()) != key {
+            self.finish()?;
+            self.first = key;
+        }
+        self.staged.push(Columns::of(key, exporter, flow));
+        if has_details(flow) {
+            self.details(key, flow)?;
+        }
+        Ok(())
+    }
+
+    /// Inserts what was taken.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let mut done = 0;
+        while let left = &self.staged[done..]
+            && !left.is_empty()
+        {
+            let first = self.staged_key(done);
+            let follows = RowKey(self.newest.0.saturating_add(1)) == first;
             let fitting = self.next.iter_mut().find(|rows| rows.bound.len() <= left.len()).filter(|_| follows);
             let rows = match fitting {
                 Some(rows) => rows,
                 None => {
-                    self.keyed.statement.raw_bind_parameter(COUNT + 1, first.key.0)?;
+                    self.keyed.statement.raw_bind_parameter(COUNT + 1, first.0)?;
                     &mut self.keyed
                 }
             };
-            let (now, later) = left.split_at(rows.bound.len());
-            let last = now.last().map_or(first.key, |last| last.key);
-            rows.insert(now)?;
+            rows.insert(left)?;
+            done += rows.bound.len();
+            let last = self.staged_key(done - 1);
             // That SQLite gives the keys that were meant is the promise on which all else rests.
             let given = self.connection.last_insert_rowid();
             if given != last.0 {
                 return Err(rusqlite::Error::IntegralValueOutOfRange(0, given));
             }
             self.newest = self.newest.max(last);
-            left = later;
         }
-        for Placed { key, flow, .. } in flows {
-            if has_details(flow) {
-                self.details(*key, flow)?;
-            }
-        }
+        self.staged.clear();
         Ok(())
+    }
+
+    /// The key of the row that is, or would be, staged in this place.
+    #[expect(clippy::cast_possible_wrap, reason = "no group is that large")]
+    const fn staged_key(&self, at: usize) -> RowKey {
+        RowKey(self.first.0.saturating_add(at as i64))
     }
 
     fn details(&mut self, key: RowKey, flow: &FlowRecord) -> Result<()> {
@@ -145,17 +166,16 @@ impl<'a> Rows<'a> {
         Ok(Self { statement, bound: vec![None; rows] })
     }
 
-    fn insert(&mut self, flows: &[Placed]) -> Result<()> {
-        for (row, (placed, bound)) in flows.iter().zip(&mut self.bound).enumerate() {
-            let numbers = numbers(placed);
-            let before = bound.replace(numbers);
-            let ends = [placed.flow.key.src_ip, placed.flow.key.dst_ip];
-            for (column, number) in numbers.into_iter().enumerate() {
+    /// Inserts the first of some rows, as many as it takes.
+    fn insert(&mut self, rows: &[Columns]) -> Result<()> {
+        for (row, (Columns { numbers, ends }, bound)) in rows.iter().zip(&mut self.bound).enumerate() {
+            let before = bound.replace(*numbers);
+            for (column, number) in numbers.iter().enumerate() {
                 let at = row * COUNT + column + 1;
                 match ends.get(column) {
                     Some(IpAddr::V6(address)) => self.statement.raw_bind_parameter(at, address.octets())?,
-                    _ if before.is_some_and(|before| before[column] == number) => {}
-                    _ => self.statement.raw_bind_parameter(at, number)?,
+                    _ if before.is_some_and(|before| before[column] == *number) => {}
+                    _ => self.statement.raw_bind_parameter(at, *number)?,
                 }
             }
         }
@@ -163,25 +183,26 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The columns of a row but its key, in the order of the table: both ends first. In the place of an IPv6 address, whose
-/// octets are bound, stands what no other address is.
-fn numbers(Placed { key, exporter, flow }: &Placed) -> [i64; COUNT] {
-    let received = key.received();
-    [
-        narrow(flow.key.src_ip),
-        narrow(flow.key.dst_ip),
-        packed::ports(flow),
-        packed::traits(flow),
-        *exporter,
-        received.since(flow.first),
-        received.since(flow.last),
-        stored(flow.counts.bytes),
-        stored(flow.counts.packets),
-        flow.sampling.pack(),
-        flow.in_if.into(),
-        flow.out_if.into(),
-        packed::systems(flow),
-    ]
+impl Columns {
+    fn of(key: RowKey, exporter: i64, flow: &FlowRecord) -> Self {
+        let received = key.received();
+        let numbers = [
+            narrow(flow.key.src_ip),
+            narrow(flow.key.dst_ip),
+            packed::ports(flow),
+            packed::traits(flow),
+            exporter,
+            received.since(flow.first),
+            received.since(flow.last),
+            stored(flow.counts.bytes),
+            stored(flow.counts.packets),
+            flow.sampling.pack(),
+            flow.in_if.into(),
+            flow.out_if.into(),
+            packed::systems(flow),
+        ];
+        Self { numbers, ends: [flow.key.src_ip, flow.key.dst_ip] }
+    }
 }
 
 fn narrow(address: IpAddr) -> i64 {
@@ -220,7 +241,7 @@ pub(super) fn read_plain(row: &Row<'_>) -> Result<FlowRecord> {
     read(row, (nobody, ObservationDomainId(0), Version::V5))
 }
 
-/// Reads what [`Insert::rows`] wrote, given the exporter that [`EXPORTER`] names.
+/// Reads what [`Insert::take`] took, given the exporter that [`EXPORTER`] names.
 pub(super) fn read(row: &Row<'_>, (exporter, domain, version): Identity) -> Result<FlowRecord> {
     let received = RowKey(row.get(0)?).received();
     let mut flow = FlowRecord {

@@ -25,7 +25,7 @@ pub use crate::store::prune::{Cause, Step};
 use crate::store::queue::{Queue, Waiting};
 use crate::store::retention::Retention;
 pub use crate::store::rollup::Limits;
-use crate::store::row::{GROUP, Insert, Placed};
+use crate::store::row::Insert;
 use crate::store::schema::Progress;
 use crate::store::templates::{self, Stored};
 use crate::store::{Action, Error, exporter_names, troubles};
@@ -335,27 +335,20 @@ impl Writer {
             let mut keys = Keys::new(&transaction)?;
             let mut insert = Insert::new(&transaction, keys.highest())?;
             let mut insertions = Insertions::new(keys.highest());
-            let mut group: Vec<Placed> = Vec::with_capacity(GROUP);
             for batch in batches {
                 batch.each(|flow| -> rusqlite::Result<()> {
                     let exporter = self.exporters.id(&transaction, flow)?;
                     let key = keys.take(&transaction, flow.received)?;
-                    if group.len() == GROUP || group.last().is_some_and(|last| last.key.0 + 1 != key.0) {
-                        insert.rows(&group)?;
-                        insertions.rows(&transaction, &group)?;
-                        self.index.rows(&transaction, &group)?;
-                        group.clear();
-                    }
+                    insert.take(key, exporter, flow)?;
+                    insertions.take(&transaction, key)?;
+                    self.index.take(&transaction, key, exporter, flow)?;
                     flush.rows += 1;
                     flush.counts.add(flow.counts);
-                    group.push(Placed { key, exporter, flow: *flow });
                     Ok(())
                 })?;
             }
-            insert.rows(&group)?;
-            insertions.rows(&transaction, &group)?;
+            insert.finish()?;
             insertions.finish(&transaction)?;
-            self.index.rows(&transaction, &group)?;
         }
         self.index.end(&transaction, now, ended)?;
         transaction.commit()?;

@@ -25,6 +25,7 @@ const PARTS_OF_HOUR: usize = 16;
 impl Book {
     /// Writes everything and forgets it.
     pub(in crate::store) fn write(&mut self, connection: &Connection, limits: &Limits) -> Result<()> {
+        self.settle();
         let mut writing = Writing::new(connection, limits)?;
         for dimension in Dimension::ALL {
             if dimension != Dimension::Reported || self.several && self.conversations.tells_exporters() {
