@@ -438,7 +438,7 @@ pub(super) fn flows(
         };
         let mut rows = query.query(params_from_iter(values.iter().chain(&ends)))?;
         while let Some(found) = rows.next()? {
-            let id: i64 = found.get(row::EXPORTER)?;
+            let id = row::exporter(found)?;
             let Some(identity) = by_id.get(&id) else { continue };
             let flow = row::read(found, *identity)?;
             if !Booking::of(&flow).has_part(flow.counts, span.0, span.1) {

@@ -11,6 +11,7 @@ use crate::flow::share::{Booking, CLOCK_OFF_MS};
 use crate::flow::{Counts, Timestamp};
 use crate::store::accounts::counted;
 use crate::store::keys::RowKey;
+use crate::store::packed::Times;
 use crate::store::rollup::{Dimension, Grain};
 
 /// Faults of pages that are told.
@@ -113,7 +114,7 @@ fn raw(
     behind: &mut u64,
 ) -> rusqlite::Result<BTreeMap<i64, Sum>> {
     let mut sums: BTreeMap<i64, Sum> = BTreeMap::new();
-    let mut query = connection.prepare("SELECT id, first_ago, last_ago, bytes, packets FROM flows")?;
+    let mut query = connection.prepare("SELECT id, times, bytes, packets FROM flows")?;
     let mut rows = query.query(())?;
     while let Some(row) = rows.next()? {
         let key = row.get(0)?;
@@ -122,9 +123,9 @@ fn raw(
             continue;
         }
         let received = RowKey(key).received();
-        let ago = |at: usize| row.get::<_, i64>(at).map(|ago| received.plus(ago.saturating_neg()));
-        let booking = Booking::new(received, ago(1)?, ago(2)?);
-        let counts = Counts { bytes: counted(row.get(3)?), packets: counted(row.get(4)?) };
+        let (first, last) = row.get::<_, Times>(1)?.before(received);
+        let booking = Booking::new(received, first, last);
+        let counts = Counts { bytes: counted(row.get(2)?), packets: counted(row.get(3)?) };
         let end = booking.end_minute();
         booking.minutes(counts, |minute, counts| {
             let hour = minute.div_euclid(HOUR_MINUTES);

@@ -11,7 +11,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags};
 
 use crate::store::files::{self, Identity, Lock};
-use crate::store::schema::{self, Progress};
+use crate::store::schema;
+use crate::store::schema::older::Progress;
 use crate::store::{Action, BUSY_TIMEOUT, Error, inspect};
 
 /// How long an opened file is looked through for damage. A larger one is looked at in part; damage that is met later

@@ -82,7 +82,7 @@ impl History {
         let failed = |source| Error::Sqlite { action: Action::Open, path: path.to_owned(), source };
         let connection = Self::connect(file, is_immutable).map_err(failed)?;
         let found = schema::check(&connection, path)?;
-        let half_way = schema::is_half_way(&connection).map_err(failed)?;
+        let half_way = schema::older::is_half_way(&connection).map_err(failed)?;
         // What is missing is still in the table of the version before.
         let found = found - u32::from(half_way);
         Ok((connection, found))

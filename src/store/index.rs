@@ -297,7 +297,7 @@ pub(super) fn stored(
     let mut rows = query.query(params![keys.start(), keys.end(), limit])?;
     let mut count = 0;
     while let Some(found) = rows.next()? {
-        take(RowKey(found.get(0)?), found.get(row::EXPORTER)?, &row::read_plain(found)?)?;
+        take(RowKey(found.get(0)?), row::exporter(found)?, &row::read_plain(found)?)?;
         count += 1;
     }
     Ok(count)

@@ -1,21 +1,41 @@
 //! What of a flow shares a column of `flows`: packed, unpacked, and the SQL that reads one of it.
 //!
 //! A column costs an octet of each row even when it is empty, and a part of the work of writing and reading it. So both
-//! ports are one number and so are both systems, and what says how a flow travelled is another one, frequent values in its
-//! lower bits, since a number is stored in as few octets as it needs. It opens no database; `row` binds and reads, `schema`
-//! has the table.
+//! ports are one number and so are both interfaces and both systems, and what says how a flow travelled is another one,
+//! frequent values in its lower bits, since a number is stored in as few octets as it needs. What nearly always fits into
+//! one number, and need not, is a text of both numbers where it does not. It opens no database; `row` binds and reads,
+//! `schema` has the table.
 
 use std::net::Ipv4Addr;
 
-use crate::flow::{Direction, FlowRecord, TimeSource};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+
+use crate::flow::{Direction, FlowRecord, TimeSource, Timestamp};
 
 /// Ports in SQL, for a query `FROM flows AS f`, like all that follows.
 pub(super) const SRC_PORT: &str = "((f.ports >> 16) & 65535)";
 pub(super) const DST_PORT: &str = "(f.ports & 65535)";
 
-/// Numbers of autonomous systems.
-pub(super) const SRC_AS: &str = "((f.systems >> 32) & 4294967295)";
-pub(super) const DST_AS: &str = "(f.systems & 4294967295)";
+/// See [`both`].
+pub(super) const IN_IF: &str = "((f.interfaces & 65535) | ((f.interfaces >> 16) & 4294901760))";
+pub(super) const OUT_IF: &str = "(((f.interfaces >> 16) & 65535) | ((f.interfaces >> 32) & 4294901760))";
+pub(super) const SRC_AS: &str = "((f.systems & 65535) | ((f.systems >> 16) & 4294901760))";
+pub(super) const DST_AS: &str = "(((f.systems >> 16) & 65535) | ((f.systems >> 32) & 4294901760))";
+
+/// See [`Reporter`]. Every number is below every text.
+pub(super) const EXPORTER: &str =
+    "CASE WHEN f.reporter < '' THEN f.reporter & 1048575 ELSE CAST(f.reporter AS INTEGER) END";
+pub(super) const SAMPLING: &str = "CASE WHEN f.reporter < '' THEN f.reporter >> 20
+    ELSE CAST(substr(f.reporter, instr(f.reporter, ' ')) AS INTEGER) END";
+
+/// See [`Times`].
+pub(super) const FIRST_AGO: &str = "CASE WHEN f.times < '' THEN (f.times >> 23) + (f.times & 8388607) - 4194304
+    ELSE CAST(f.times AS INTEGER) END";
+pub(super) const LAST_AGO: &str = "CASE WHEN f.times < '' THEN (f.times & 8388607) - 4194304
+    ELSE CAST(substr(f.times, instr(f.times, ' ')) AS INTEGER) END";
+/// In milliseconds, not below 0.
+pub(super) const DURATION: &str = "CASE WHEN f.times < '' THEN f.times >> 23
+    ELSE max(CAST(f.times AS INTEGER) - CAST(substr(f.times, instr(f.times, ' ')) AS INTEGER), 0) END";
 
 /// See [`traits`].
 pub(super) const PROTOCOL: &str = "(f.traits & 255)";
@@ -25,15 +45,103 @@ pub(super) const TIME_SOURCE: &str = "((f.traits >> 18) & 7)";
 pub(super) const TOS: &str = "((f.traits >> 21) & 255)";
 pub(super) const ICMP: &str = "((f.traits >> 29) & 65535)";
 
-/// The columns of `flows` of an older file, up to version 11, as those of this one. Each row of `unpacked` has one value
-/// per column, and addresses without a sign.
-pub(super) const FROM_UNPACKED: &str = "
-    CASE typeof(src) WHEN 'integer' THEN (src << 32) >> 32 ELSE src END,
-    CASE typeof(dst) WHEN 'integer' THEN (dst << 32) >> 32 ELSE dst END,
-    (((src_port << 16) | dst_port) << 32) >> 32,
-    protocol | ((tcp_flags & 255) << 8) | (direction << 16) | (time_source << 18) | (tos << 21) | (icmp << 29)
-        | ((tcp_flags >> 8) << 45),
-    exporter, first_ago, last_ago, bytes, packets, sampling, in_if, out_if, (src_as << 32) | dst_as, id";
+/// In the place of two numbers that do not fit into one. No packing makes it.
+pub(super) const APART: i64 = i64::MAX;
+
+/// The row of a flow's exporter, and [`Sampling::pack`] of how it counted.
+///
+/// [`Sampling::pack`]: crate::flow::Sampling::pack
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reporter {
+    pub(super) exporter: i64,
+    pub(super) sampling: i64,
+}
+
+/// Milliseconds before a flow was received; negative when its exporter's clock is ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) first_ago: i64,
+    pub(super) last_ago: i64,
+}
+
+impl Reporter {
+    /// `sampling << 20 | exporter`, of the first million exporters.
+    pub(super) fn pack(self) -> i64 {
+        if (0..1 << 20).contains(&self.exporter) { self.sampling << 20 | self.exporter } else { APART }
+    }
+
+    pub(super) fn text(self) -> String {
+        format!("{} {}", self.exporter, self.sampling)
+    }
+}
+
+impl FromSql for Reporter {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let (exporter, sampling) = match value {
+            ValueRef::Integer(packed) => (packed & ((1 << 20) - 1), packed >> 20),
+            apart => two(apart)?,
+        };
+        Ok(Self { exporter, sampling })
+    }
+}
+
+/// The clock of an exporter may be an hour off either way.
+const OFF: i64 = 1 << 22;
+
+impl Times {
+    /// `(first_ago - last_ago) << 23 | last_ago + 2²²`: three octets where both are the same, six for hours between them.
+    pub(super) fn pack(self) -> i64 {
+        let lasted = self.first_ago.saturating_sub(self.last_ago);
+        if (-OFF..OFF).contains(&self.last_ago) && (0..1 << 39).contains(&lasted) {
+            lasted << 23 | (self.last_ago + OFF)
+        } else {
+            APART
+        }
+    }
+
+    pub(super) fn text(self) -> String {
+        format!("{} {}", self.first_ago, self.last_ago)
+    }
+
+    /// Both as moments.
+    pub(super) const fn before(self, received: Timestamp) -> (Timestamp, Timestamp) {
+        (received.plus(0_i64.saturating_sub(self.first_ago)), received.plus(0_i64.saturating_sub(self.last_ago)))
+    }
+}
+
+impl FromSql for Times {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let (first_ago, last_ago) = match value {
+            ValueRef::Integer(packed) => {
+                let last_ago = (packed & (2 * OFF - 1)) - OFF;
+                ((packed >> 23) + last_ago, last_ago)
+            }
+            apart => two(apart)?,
+        };
+        Ok(Self { first_ago, last_ago })
+    }
+}
+
+/// Both numbers of a text.
+fn two(apart: ValueRef<'_>) -> FromSqlResult<(i64, i64)> {
+    let (a, b) = apart.as_str()?.split_once(' ').ok_or(FromSqlError::InvalidType)?;
+    let number = |text: &str| text.parse().map_err(|_| FromSqlError::InvalidType);
+    Ok((number(a)?, number(b)?))
+}
+
+/// Two numbers, the lower halves of both before the upper ones: small ones take as many octets as apart.
+const fn both(a: u32, b: u32) -> i64 {
+    let (low, high) = (0xffff, 16);
+    let (a, b) = (a as u64, b as u64);
+    (a & low | (b & low) << 16 | a >> high << 32 | b >> high << 48).cast_signed()
+}
+
+/// The mirror image of [`both`].
+#[expect(clippy::cast_possible_truncation, reason = "each is cut to its bits")]
+const fn apart(both: i64) -> (u32, u32) {
+    let (low, high) = (both as u32, (both >> 32) as u32);
+    (low & 0xffff | high << 16, low >> 16 | high & 0xffff_0000)
+}
 
 /// 32 bits as a signed number: half of all addresses take four octets in the place of six.
 pub(super) fn narrow(address: Ipv4Addr) -> i64 {
@@ -45,9 +153,14 @@ pub(super) fn ports(flow: &FlowRecord) -> i64 {
     (u32::from(flow.key.src_port) << 16 | u32::from(flow.key.dst_port)).cast_signed().into()
 }
 
+/// Both interfaces.
+pub(super) const fn interfaces(flow: &FlowRecord) -> i64 {
+    both(flow.in_if, flow.out_if)
+}
+
 /// The numbers of both autonomous systems. Most exporters know none.
-pub(super) fn systems(flow: &FlowRecord) -> i64 {
-    (u64::from(flow.src_as) << 32 | u64::from(flow.dst_as)).cast_signed()
+pub(super) const fn systems(flow: &FlowRecord) -> i64 {
+    both(flow.src_as, flow.dst_as)
 }
 
 /// Protocol, TCP flags, direction, source of the times, type of service and ICMP. Of a TCP flow nearly always three octets.
@@ -69,11 +182,14 @@ pub(super) const fn put_ports(packed: i64, flow: &mut FlowRecord) {
     flow.key.dst_port = packed as u16;
 }
 
+/// Gives a flow what [`interfaces`] has packed.
+pub(super) const fn put_interfaces(packed: i64, flow: &mut FlowRecord) {
+    (flow.in_if, flow.out_if) = apart(packed);
+}
+
 /// Gives a flow what [`systems`] has packed.
-#[expect(clippy::cast_possible_truncation, reason = "each is cut to its bits")]
 pub(super) const fn put_systems(packed: i64, flow: &mut FlowRecord) {
-    flow.src_as = (packed >> 32) as u32;
-    flow.dst_as = packed as u32;
+    (flow.src_as, flow.dst_as) = apart(packed);
 }
 
 /// Gives a flow its protocol alone, from what [`traits`] has packed.

@@ -12,13 +12,17 @@ use rusqlite::{CachedStatement, Connection, Result, Row, Statement};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Sampling, Version};
 use crate::store::accounts::{Identity, counted, places, stored};
 use crate::store::keys::RowKey;
-use crate::store::packed;
+use crate::store::packed::{self, APART, Reporter, Times};
 
 /// Rows that one statement inserts at most.
 const GROUP: usize = 32;
 
 /// Columns of `flows` but its key.
-const COUNT: usize = 13;
+const COUNT: usize = 10;
+
+/// Those of them whose values are not always numbers.
+const REPORTER: usize = 4;
+const TIMES: usize = 5;
 
 /// The prepared statements of a transaction.
 ///
@@ -41,9 +45,11 @@ pub(super) struct Insert<'a> {
 /// A row but its key.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
-    /// In the order of the table, both ends first. In the place of an IPv6 address stands what no other address is.
+    /// In the order of the table, both ends first. [`APART`] stands for what is no number.
     numbers: [i64; COUNT],
     ends: [IpAddr; 2],
+    reporter: Reporter,
+    times: Times,
 }
 
 /// A statement that inserts a number of rows.
@@ -168,14 +174,14 @@ impl<'a> Rows<'a> {
 
     /// Inserts the first of some rows, as many as it takes.
     fn insert(&mut self, rows: &[Columns]) -> Result<()> {
-        for (row, (Columns { numbers, ends }, bound)) in rows.iter().zip(&mut self.bound).enumerate() {
-            let before = bound.replace(*numbers);
-            for (column, number) in numbers.iter().enumerate() {
+        for (row, (columns, bound)) in rows.iter().zip(&mut self.bound).enumerate() {
+            let before = bound.replace(columns.numbers);
+            for (column, number) in columns.numbers.iter().enumerate() {
                 let at = row * COUNT + column + 1;
-                match ends.get(column) {
-                    Some(IpAddr::V6(address)) => self.statement.raw_bind_parameter(at, address.octets())?,
-                    _ if before.is_some_and(|before| before[column] == *number) => {}
-                    _ => self.statement.raw_bind_parameter(at, *number)?,
+                if *number == APART {
+                    columns.bind(&mut self.statement, at, column)?;
+                } else if before.is_none_or(|before| before[column] != *number) {
+                    self.statement.raw_bind_parameter(at, *number)?;
                 }
             }
         }
@@ -186,36 +192,43 @@ impl<'a> Rows<'a> {
 impl Columns {
     fn of(key: RowKey, exporter: i64, flow: &FlowRecord) -> Self {
         let received = key.received();
+        let times = Times { first_ago: received.since(flow.first), last_ago: received.since(flow.last) };
+        let reporter = Reporter { exporter, sampling: flow.sampling.pack() };
         let numbers = [
             narrow(flow.key.src_ip),
             narrow(flow.key.dst_ip),
             packed::ports(flow),
             packed::traits(flow),
-            exporter,
-            received.since(flow.first),
-            received.since(flow.last),
+            reporter.pack(),
+            times.pack(),
             stored(flow.counts.bytes),
             stored(flow.counts.packets),
-            flow.sampling.pack(),
-            flow.in_if.into(),
-            flow.out_if.into(),
+            packed::interfaces(flow),
             packed::systems(flow),
         ];
-        Self { numbers, ends: [flow.key.src_ip, flow.key.dst_ip] }
+        Self { numbers, ends: [flow.key.src_ip, flow.key.dst_ip], reporter, times }
+    }
+
+    /// Binds what is no number; counts at the end of 64 bits are one.
+    fn bind(&self, statement: &mut Statement<'_>, at: usize, column: usize) -> Result<()> {
+        match (column, self.ends.get(column)) {
+            (_, Some(end)) => bind_address(statement, at, *end),
+            (REPORTER, _) => statement.raw_bind_parameter(at, self.reporter.text()),
+            (TIMES, _) => statement.raw_bind_parameter(at, self.times.text()),
+            _ => statement.raw_bind_parameter(at, self.numbers[column]),
+        }
     }
 }
 
 fn narrow(address: IpAddr) -> i64 {
     match address {
         IpAddr::V4(address) => packed::narrow(address),
-        IpAddr::V6(_) => i64::MAX,
+        IpAddr::V6(_) => APART,
     }
 }
 
 /// The columns of `flows` but its key, in the order of the table.
-const PLAIN: &str =
-    "f.src, f.dst, f.ports, f.traits, f.exporter, f.first_ago, f.last_ago, f.bytes, f.packets, f.sampling,
-    f.in_if, f.out_if, f.systems";
+const PLAIN: &str = "f.src, f.dst, f.ports, f.traits, f.reporter, f.times, f.bytes, f.packets, f.interfaces, f.systems";
 
 /// Those of `details`.
 const RARE: &str = "d.id, d.next_hop, d.src_mask, d.dst_mask, d.vlan, d.post_vlan, d.src_mac, d.dst_mac, d.nat_src,
@@ -232,8 +245,10 @@ pub(super) fn plain_columns() -> String {
     format!("f.id, {PLAIN}, NULL")
 }
 
-/// The row of the exporter, among either.
-pub(super) const EXPORTER: usize = 5;
+/// The row of the exporter, of a row of either.
+pub(super) fn exporter(row: &Row<'_>) -> Result<i64> {
+    row.get(REPORTER + 1).map(|reporter: Reporter| reporter.exporter)
+}
 
 /// Reads a flow without its exporter and its rare fields.
 pub(super) fn read_plain(row: &Row<'_>) -> Result<FlowRecord> {
@@ -241,47 +256,47 @@ pub(super) fn read_plain(row: &Row<'_>) -> Result<FlowRecord> {
     read(row, (nobody, ObservationDomainId(0), Version::V5))
 }
 
-/// Reads what [`Insert::take`] took, given the exporter that [`EXPORTER`] names.
+/// Reads what [`Insert::take`] took, given the [`exporter`].
 pub(super) fn read(row: &Row<'_>, (exporter, domain, version): Identity) -> Result<FlowRecord> {
     let received = RowKey(row.get(0)?).received();
-    let mut flow = FlowRecord {
-        first: received.plus(0_i64.saturating_sub(row.get(6)?)),
-        last: received.plus(0_i64.saturating_sub(row.get(7)?)),
-        counts: Counts { bytes: counted(row.get(8)?), packets: counted(row.get(9)?) },
-        sampling: Sampling::unpack(row.get(10)?),
-        in_if: row.get(11)?,
-        out_if: row.get(12)?,
-        ..FlowRecord::blank(received, exporter, domain, version)
-    };
+    let mut flow = FlowRecord::blank(received, exporter, domain, version);
     (flow.key.src_ip, flow.key.dst_ip) = (address(row, 1)?, address(row, 2)?);
     packed::put_ports(row.get(3)?, &mut flow);
     packed::put_traits(row.get(4)?, &mut flow);
-    packed::put_systems(row.get(13)?, &mut flow);
-    if row.get_ref(14)? != ValueRef::Null {
+    flow.sampling = Sampling::unpack(row.get::<_, Reporter>(5)?.sampling);
+    (flow.first, flow.last) = row.get::<_, Times>(6)?.before(received);
+    flow.counts = Counts { bytes: counted(row.get(7)?), packets: counted(row.get(8)?) };
+    packed::put_interfaces(row.get(9)?, &mut flow);
+    packed::put_systems(row.get(10)?, &mut flow);
+    if row.get_ref(RARES)? != ValueRef::Null {
         read_details(row, &mut flow)?;
     }
     Ok(flow)
 }
 
+/// The first column of `details` of those that are read.
+const RARES: usize = COUNT + 1;
+
 fn read_details(row: &Row<'_>, flow: &mut FlowRecord) -> Result<()> {
-    flow.next_hop = row.get::<_, Option<Address>>(15)?.map(|address| address.0);
-    flow.src_mask = row.get(16)?;
-    flow.dst_mask = row.get(17)?;
-    flow.vlan = row.get(18)?;
-    flow.post_vlan = row.get(19)?;
-    flow.src_mac = mac_octets(row.get(20)?);
-    flow.dst_mac = mac_octets(row.get(21)?);
-    flow.nat_src_ip = row.get::<_, Option<Address>>(22)?.map(|address| address.0);
-    flow.nat_dst_ip = row.get::<_, Option<Address>>(23)?.map(|address| address.0);
-    flow.nat_src_port = row.get(24)?;
-    flow.nat_dst_port = row.get(25)?;
-    flow.event = row.get(26)?;
-    flow.end_reason = row.get(27)?;
-    flow.forwarding = row.get(28)?;
-    flow.mpls = row.get(29)?;
-    flow.application = row.get::<_, i64>(30)?.cast_unsigned();
-    flow.vrf = row.get(31)?;
-    flow.reverse = row.get(32)?;
+    let at = |column: usize| RARES + column;
+    flow.next_hop = row.get::<_, Option<Address>>(at(1))?.map(|address| address.0);
+    flow.src_mask = row.get(at(2))?;
+    flow.dst_mask = row.get(at(3))?;
+    flow.vlan = row.get(at(4))?;
+    flow.post_vlan = row.get(at(5))?;
+    flow.src_mac = mac_octets(row.get(at(6))?);
+    flow.dst_mac = mac_octets(row.get(at(7))?);
+    flow.nat_src_ip = row.get::<_, Option<Address>>(at(8))?.map(|address| address.0);
+    flow.nat_dst_ip = row.get::<_, Option<Address>>(at(9))?.map(|address| address.0);
+    flow.nat_src_port = row.get(at(10))?;
+    flow.nat_dst_port = row.get(at(11))?;
+    flow.event = row.get(at(12))?;
+    flow.end_reason = row.get(at(13))?;
+    flow.forwarding = row.get(at(14))?;
+    flow.mpls = row.get(at(15))?;
+    flow.application = row.get::<_, i64>(at(16))?.cast_unsigned();
+    flow.vrf = row.get(at(17))?;
+    flow.reverse = row.get(at(18))?;
     Ok(())
 }
 

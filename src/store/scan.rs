@@ -13,7 +13,8 @@ use crate::filter::{Address, Expr, Filter, Number, Test};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Sampling, Timestamp, Version};
 use crate::store::accounts::counted;
 use crate::store::keys::RowKey;
-use crate::store::{packed, row, sql};
+use crate::store::packed::{self, Reporter, Times};
+use crate::store::{row, sql};
 
 /// Hears how much of a long read is done, in thousandths.
 pub struct Watch<'a>(pub &'a dyn Fn(u64));
@@ -47,7 +48,7 @@ impl Columns {
             Self::Key => "f.src, f.dst, f.ports, f.traits",
             Self::Addresses => "f.src, f.dst",
             Self::Ports => "f.ports, f.traits",
-            Self::Interfaces => "f.in_if, f.out_if",
+            Self::Interfaces => "f.interfaces",
             Self::Systems => "f.systems",
             Self::Tos => packed::TOS,
             Self::Vlan => "ifnull(d.vlan, 0)",
@@ -74,7 +75,7 @@ impl Columns {
                 packed::put_ports(row.get(FIXED)?, flow);
                 packed::put_protocol(row.get(FIXED + 1)?, flow);
             }
-            Self::Interfaces => (flow.in_if, flow.out_if) = (row.get(FIXED)?, row.get(FIXED + 1)?),
+            Self::Interfaces => packed::put_interfaces(row.get(FIXED)?, flow),
             Self::Systems => packed::put_systems(row.get(FIXED)?, flow),
             Self::Tos => flow.tos = row.get(FIXED)?,
             Self::Vlan => flow.vlan = row.get(FIXED)?,
@@ -85,7 +86,7 @@ impl Columns {
 }
 
 /// The first column of [`Columns`].
-const FIXED: usize = 7;
+const FIXED: usize = 5;
 
 /// Pieces of a read after which its progress is told.
 const PIECES: i64 = 200;
@@ -102,7 +103,7 @@ pub(super) fn scan(
     let (condition, values) = condition(filter);
     let details = if columns.of_details() || asks_details(filter) { " LEFT JOIN details AS d USING (id)" } else { "" };
     let mut query = connection.prepare_cached(&format!(
-        "SELECT f.id, f.exporter, f.first_ago, f.last_ago, f.bytes, f.packets, f.sampling, {} FROM flows AS f{details}
+        "SELECT f.id, f.reporter, f.times, f.bytes, f.packets, {} FROM flows AS f{details}
          WHERE {condition} f.id BETWEEN ? AND ?",
         columns.list(),
     ))?;
@@ -114,12 +115,12 @@ pub(super) fn scan(
         while let Some(row) = rows.next()? {
             let received = RowKey(row.get(0)?).received();
             flow.received = received;
-            flow.first = received.plus(0_i64.saturating_sub(row.get(2)?));
-            flow.last = received.plus(0_i64.saturating_sub(row.get(3)?));
-            flow.counts = Counts { bytes: counted(row.get(4)?), packets: counted(row.get(5)?) };
-            flow.sampling = Sampling::unpack(row.get(6)?);
+            let Reporter { exporter, sampling } = row.get(1)?;
+            flow.sampling = Sampling::unpack(sampling);
+            (flow.first, flow.last) = row.get::<_, Times>(2)?.before(received);
+            flow.counts = Counts { bytes: counted(row.get(3)?), packets: counted(row.get(4)?) };
             columns.read(row, &mut flow)?;
-            take(row.get(1)?, &flow)?;
+            take(exporter, &flow)?;
         }
         watch.0(done);
     }

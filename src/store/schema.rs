@@ -7,12 +7,14 @@
 //! an empty entry.
 
 mod derived;
+pub(super) mod older;
 
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::keys::RowKey;
+use crate::store::schema::older::{Progress, repack};
 use crate::store::{Action, Error, exporter_names, insertions, notes, packed, troubles};
 
 /// Entry `n` brings a file from version `n` to `n + 1`; `PRAGMA user_version` holds the version.
@@ -29,6 +31,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     V10,
     derived::REPORTED,
     V12,
+    V13,
 ];
 
 /// The version of files that have no roll-ups yet.
@@ -42,7 +45,7 @@ pub const SUPPORTED: u32 = MIGRATIONS.len() as u32;
 /// `FLGL`, by which `file` and this program know the file.
 pub(super) const APPLICATION_ID: i32 = 0x464c_474c;
 
-/// Integers 0 and 1 take no octet of payload in SQLite, so zero is the value for "unknown". `flows` is as [`V12`] has it.
+/// Integers 0 and 1 take no octet of payload in SQLite, so zero is the value for "unknown". `flows` is as [`V13`] has it.
 pub(super) const V1: &str = "
     CREATE TABLE flows (
         id          INTEGER PRIMARY KEY, -- received_ms << 20 | n, n counting the flows of a millisecond
@@ -198,7 +201,7 @@ const V10: &str = "
 /// Flows in fewer columns, see [`packed`]: a row takes a sixth less of the disk and of the time to write it. They are in
 /// the order in which `row` binds them. That the key is the last one lets SQLite make each row where its values are.
 ///
-/// What is there is brought over by [`repack`], since a file may hold many times what a transaction should.
+/// What is there is brought over by [`older`], since a file may hold many times what a transaction should.
 const V12: &str = "
     DROP VIEW IF EXISTS flow;
     ALTER TABLE flows RENAME TO unpacked;
@@ -221,11 +224,31 @@ const V12: &str = "
     );
 ";
 
+/// Flows in still fewer columns: what exporters say of two interfaces or systems is one number, and so are the times of a
+/// flow, and its exporter with how that counted. What is there is brought over by [`older`].
+const V13: &str = "
+    DROP VIEW IF EXISTS flow;
+    ALTER TABLE flows RENAME TO flows_12;
+    CREATE TABLE flows (
+        src,        -- IPv4: 32 bits as a signed INTEGER, IPv6: BLOB of 16 octets
+        dst,
+        ports,      -- src_port << 16 | dst_port, 32 bits as a signed INTEGER
+        traits,     -- protocol | tcp_flags & 255 << 8 | direction << 16 | time_source << 18 | tos << 21 | icmp << 29
+                    -- | tcp_flags >> 8 << 45
+        reporter,   -- sampling << 20 | exporters.id, sampling being rate << 8 | kind << 4 | source; as TEXT 'id sampling'
+                    -- where the id is larger
+        times,      -- first_ago - last_ago << 23 | last_ago + 4194304, in ms before received, negative when the exporter's
+                    -- clock is ahead; as TEXT 'first_ago last_ago' where they do not fit
+        bytes,      -- as reported, not scaled by the sampling rate
+        packets,
+        interfaces, -- in_if & 65535 | (out_if & 65535) << 16 | (in_if >> 16) << 32 | (out_if >> 16) << 48
+        systems,    -- src_as and dst_as in the same way
+        id INTEGER PRIMARY KEY -- received_ms << 20 | n, n counting the flows of a millisecond
+    );
+";
+
 /// Octets to which the write-ahead log is cut when it was longer.
 pub(super) const JOURNAL_LIMIT: u64 = 64 << 20;
-
-/// Hears how many flows of an older file are brought into the layout of this version, and how many of them have been.
-pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
 /// Brings the file to the version of this program.
 pub(super) fn migrate(connection: &mut Connection, path: &Path, progress: Progress<'_>) -> Result<(), Error> {
@@ -290,40 +313,6 @@ fn upgrade(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Flows that one transaction brings over.
-const REPACKED: i64 = 200_000;
-
-/// Brings the flows of an older file over, the oldest first, and frees their space as it goes. Cut short, it goes on where
-/// it was when the file is opened for writing again; until then nobody else reads the file.
-fn repack(connection: &mut Connection, progress: Progress<'_>) -> rusqlite::Result<()> {
-    if !is_half_way(connection)? {
-        return Ok(());
-    }
-    let all: i64 = connection.query_row("SELECT count(*) FROM unpacked", (), |row| row.get(0))?;
-    let mut done = 0;
-    while let Some(last) = chunk(connection)? {
-        progress(all.unsigned_abs(), done);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let insert =
-            format!("INSERT INTO flows SELECT {} FROM unpacked WHERE id <= ?1 ORDER BY id", packed::FROM_UNPACKED);
-        transaction.execute(&insert, [last])?;
-        done += transaction.execute("DELETE FROM unpacked WHERE id <= ?1", [last])? as u64;
-        transaction.commit()?;
-    }
-    connection.execute_batch("DROP TABLE unpacked")
-}
-
-/// The last one of those that the next transaction brings over.
-fn chunk(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    let last = "SELECT max(id) FROM (SELECT id FROM unpacked ORDER BY id LIMIT ?1)";
-    connection.query_row(last, [REPACKED], |row| row.get(0))
-}
-
-/// Whether flows of an older file wait to be brought over.
-pub(super) fn is_half_way(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'unpacked')", (), |row| row.get(0))
-}
-
 /// The view `flow`: every column readable with nothing but SQLite's own functions.
 ///
 /// What stands in other tables is fetched by a subquery per column, not by joins: SQLite leaves out a subquery whose
@@ -332,14 +321,14 @@ pub(super) fn is_half_way(connection: &Connection) -> rusqlite::Result<bool> {
 /// `received_ms` is computed; a condition on it reads the whole table. One on `id` is a key range:
 /// `WHERE unixepoch('now', '-1 hour') * 1000 << 20 <= id`.
 fn view() -> String {
-    let shift = RowKey::SHIFT;
-    let exporter = |column: &str| format!("(SELECT {column} FROM exporters AS e WHERE e.id = f.exporter)");
+    let (shift, sampling) = (RowKey::SHIFT, packed::SAMPLING);
+    let exporter = |column: &str| format!("(SELECT {column} FROM exporters AS e WHERE e.id = {})", packed::EXPORTER);
     let rare = |expression: &str| format!("(SELECT {expression} FROM details AS d WHERE d.id = f.id)");
     let mut columns = vec![
         ("id", "f.id".to_owned()),
         ("received_ms", format!("f.id >> {shift}")),
-        ("first_ms", format!("(f.id >> {shift}) - f.first_ago")),
-        ("last_ms", format!("(f.id >> {shift}) - f.last_ago")),
+        ("first_ms", format!("(f.id >> {shift}) - {}", packed::FIRST_AGO)),
+        ("last_ms", format!("(f.id >> {shift}) - {}", packed::LAST_AGO)),
         ("exporter", exporter("e.address")),
         ("domain", exporter("e.domain")),
         ("version", exporter("e.version")),
@@ -360,12 +349,15 @@ fn view() -> String {
         ("direction", one_of(packed::DIRECTION, &["unknown", "ingress", "egress"])),
         ("bytes", number("f.bytes")),
         ("packets", number("f.packets")),
-        ("sampling", "f.sampling >> 8".to_owned()),
-        ("sampling_kind", one_of("(f.sampling >> 4) & 15", &["packet", "flow"])),
-        ("sampling_source", one_of("f.sampling & 15", &["none", "record", "options", "header", "operator"])),
+        ("sampling", format!("({sampling}) >> 8")),
+        ("sampling_kind", one_of(&format!("(({sampling}) >> 4) & 15"), &["packet", "flow"])),
+        (
+            "sampling_source",
+            one_of(&format!("({sampling}) & 15"), &["none", "record", "options", "header", "operator"]),
+        ),
     ]);
     for (column, stored) in
-        [("in_if", "f.in_if"), ("out_if", "f.out_if"), ("src_as", packed::SRC_AS), ("dst_as", packed::DST_AS)]
+        [("in_if", packed::IN_IF), ("out_if", packed::OUT_IF), ("src_as", packed::SRC_AS), ("dst_as", packed::DST_AS)]
     {
         columns.push((column, number(stored)));
     }

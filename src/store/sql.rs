@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 
 use crate::filter::{Address, End, Expr, Filter, Flags, Number, Prefix, Ranges, Side, Test};
 use crate::store::accounts::places;
-use crate::store::packed::{self, DST_PORT, PROTOCOL, SRC_PORT, TCP_FLAGS};
+use crate::store::packed::{self, DST_PORT, DURATION, EXPORTER, PROTOCOL, SRC_PORT, TCP_FLAGS};
 
 /// The condition behind `WHERE`, and the values of its `?`s in their order.
 ///
@@ -92,7 +92,7 @@ fn asked(side: Side, is_sided: bool, mut column: impl FnMut(End) -> String) -> S
 }
 
 fn of_exporter(condition: &str) -> String {
-    format!("f.exporter IN (SELECT e.id FROM exporters AS e WHERE {condition})")
+    format!("{EXPORTER} IN (SELECT e.id FROM exporters AS e WHERE {condition})")
 }
 
 /// Single numbers are one `IN`, which SQLite looks up in a tree; ranges are compared one by one.
@@ -154,7 +154,7 @@ const fn address_column(field: Address, end: End) -> Stored {
         (Address::Nat, End::Dst) => Stored::Unsigned("d.nat_dst"),
         (Address::NextHop, _) => Stored::Unsigned("d.next_hop"),
         // It has a table of its own.
-        (Address::Exporter, _) => Stored::Unsigned("f.exporter"),
+        (Address::Exporter, _) => Stored::Unsigned(EXPORTER),
     }
 }
 
@@ -180,7 +180,7 @@ fn number_column(field: Number, end: End) -> String {
         Number::NatPort => pick("ifnull(d.nat_src_port, 0)", "ifnull(d.nat_dst_port, 0)"),
         Number::As => pick(packed::SRC_AS, packed::DST_AS),
         Number::Mask => pick("ifnull(d.src_mask, 0)", "ifnull(d.dst_mask, 0)"),
-        Number::Interface => pick("f.in_if", "f.out_if"),
+        Number::Interface => pick(packed::IN_IF, packed::OUT_IF),
         Number::Vlan => pick("ifnull(d.vlan, 0)", "ifnull(d.post_vlan, 0)"),
         Number::Mac => pick("ifnull(d.src_mac, 0)", "ifnull(d.dst_mac, 0)"),
         Number::Tos => packed::TOS,
@@ -189,13 +189,13 @@ fn number_column(field: Number, end: End) -> String {
         Number::IcmpCode => return format!("CASE WHEN {PROTOCOL} IN (1, 58) THEN {} & 255 END", packed::ICMP),
         Number::Packets => "f.packets",
         Number::Bytes => "f.bytes",
-        Number::Duration => "max(f.first_ago - f.last_ago, 0)",
-        Number::Pps => "ifnull(CAST(f.packets * 1000.0 / nullif(max(f.first_ago - f.last_ago, 0), 0) AS INTEGER), 0)",
-        Number::Bps => "ifnull(CAST(f.bytes * 8000.0 / nullif(max(f.first_ago - f.last_ago, 0), 0) AS INTEGER), 0)",
+        Number::Duration => DURATION,
+        Number::Pps => return format!("ifnull(CAST(f.packets * 1000.0 / nullif({DURATION}, 0) AS INTEGER), 0)"),
+        Number::Bps => return format!("ifnull(CAST(f.bytes * 8000.0 / nullif({DURATION}, 0) AS INTEGER), 0)"),
         Number::Bpp => "ifnull(f.bytes / nullif(f.packets, 0), 0)",
-        Number::Domain | Number::Version => "f.exporter",
+        Number::Domain | Number::Version => EXPORTER,
         Number::Direction => packed::DIRECTION,
-        Number::Sampling => "(f.sampling >> 8)",
+        Number::Sampling => return format!("(({}) >> 8)", packed::SAMPLING),
         Number::Event => "ifnull(d.event, 0)",
         Number::EndReason => "ifnull(d.end_reason, 0)",
         Number::Forwarding => "ifnull(d.forwarding, 0)",

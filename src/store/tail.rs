@@ -159,7 +159,7 @@ fn read(connection: &Connection, which: &str, params: impl Params, flows: &mut V
     let mut exporters = HashMap::new();
     let mut taken = Taken::default();
     while let Some(found) = rows.next()? {
-        let id = found.get(row::EXPORTER)?;
+        let id = row::exporter(found)?;
         let identity = match exporters.get(&id) {
             Some(identity) => *identity,
             None => *exporters.entry(id).or_insert(exporter(connection, id)?),

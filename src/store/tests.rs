@@ -715,7 +715,10 @@ fn time_source() -> impl Strategy<Value = TimeSource> {
 
 pub(super) fn any_flow() -> impl Strategy<Value = FlowRecord> {
     let origin = (address(), any::<u32>(), prop::sample::select(Version::ALL.to_vec()), 0..50_i64, time_source());
-    let span = (-(1_i64 << 60)..1 << 60, -(1_i64 << 60)..1 << 60);
+    let ever = (-(1_i64 << 60)..1 << 60, -(1_i64 << 60)..1 << 60);
+    let lately = (0..7_200_000_i64, -5_000..7_200_000_i64);
+    let lately = lately.prop_map(|(lasted, ago)| (NOW.0 - ago - lasted, NOW.0 - ago));
+    let span = prop_oneof![ever, lately];
     let key = (address(), address(), any::<u16>(), any::<u16>(), any::<u8>());
     let counts = (0..=u64::MAX >> 1, 0..=u64::MAX >> 1, sampling());
     let plain = (any::<u16>(), any::<u8>(), any::<u16>(), 0..3_usize, any::<[u32; 4]>());

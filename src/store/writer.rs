@@ -26,7 +26,7 @@ use crate::store::queue::{Queue, Waiting};
 use crate::store::retention::Retention;
 pub use crate::store::rollup::Limits;
 use crate::store::row::Insert;
-use crate::store::schema::Progress;
+use crate::store::schema::older::Progress;
 use crate::store::templates::{self, Stored};
 use crate::store::{Action, Error, exporter_names, troubles};
 
