@@ -212,7 +212,7 @@ fn search(history: &History, path: &Path, span: (Timestamp, Timestamp)) {
         .prepare("SELECT count(*) FROM flows WHERE id BETWEEN ?1 AND ?2 AND (src = ?3 OR dst = ?3)")
         .expect("a query");
     let mut count = |first: i64, last: i64| -> i64 {
-        query.query_row([first, last, RARE.to_bits().into()], |row| row.get(0)).expect("a count")
+        query.query_row([first, last, RARE.to_bits().cast_signed().into()], |row| row.get(0)).expect("a count")
     };
     let (found, took) = best(|| ranges.iter().map(|range| count(range.start.0, range.end.0 - 1)).sum::<i64>());
     say(&format!("rare host: {found} flows read from these ranges in {took:.1} ms"));

@@ -22,11 +22,10 @@ pub(super) const OUT_IF: &str = "(((f.interfaces >> 16) & 65535) | ((f.interface
 pub(super) const SRC_AS: &str = "((f.systems & 65535) | ((f.systems >> 16) & 4294901760))";
 pub(super) const DST_AS: &str = "(((f.systems >> 16) & 65535) | ((f.systems >> 32) & 4294901760))";
 
-/// See [`Reporter`]. Every number is below every text.
-pub(super) const EXPORTER: &str =
-    "CASE WHEN f.reporter < '' THEN f.reporter & 1048575 ELSE CAST(f.reporter AS INTEGER) END";
-pub(super) const SAMPLING: &str = "CASE WHEN f.reporter < '' THEN f.reporter >> 20
-    ELSE CAST(substr(f.reporter, instr(f.reporter, ' ')) AS INTEGER) END";
+/// See [`Origin`]. Every number is below every text.
+pub(super) const EXPORTER: &str = "CASE WHEN f.origin < '' THEN f.origin & 1048575 ELSE CAST(f.origin AS INTEGER) END";
+pub(super) const SAMPLING: &str = "CASE WHEN f.origin < '' THEN f.origin >> 20
+    ELSE CAST(substr(f.origin, instr(f.origin, ' ')) AS INTEGER) END";
 
 /// See [`Times`].
 pub(super) const FIRST_AGO: &str = "CASE WHEN f.times < '' THEN (f.times >> 23) + (f.times & 8388607) - 4194304
@@ -52,7 +51,7 @@ pub(super) const APART: i64 = i64::MAX;
 ///
 /// [`Sampling::pack`]: crate::flow::Sampling::pack
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reporter {
+pub(super) struct Origin {
     pub(super) exporter: i64,
     pub(super) sampling: i64,
 }
@@ -64,7 +63,7 @@ pub(super) struct Times {
     pub(super) last_ago: i64,
 }
 
-impl Reporter {
+impl Origin {
     /// `sampling << 20 | exporter`, of the first million exporters.
     pub(super) fn pack(self) -> i64 {
         if (0..1 << 20).contains(&self.exporter) { self.sampling << 20 | self.exporter } else { APART }
@@ -75,7 +74,7 @@ impl Reporter {
     }
 }
 
-impl FromSql for Reporter {
+impl FromSql for Origin {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let (exporter, sampling) = match value {
             ValueRef::Integer(packed) => (packed & ((1 << 20) - 1), packed >> 20),

@@ -12,7 +12,7 @@ use rusqlite::{CachedStatement, Connection, Result, Row, Statement};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Sampling, Version};
 use crate::store::accounts::{Identity, counted, places, stored};
 use crate::store::keys::RowKey;
-use crate::store::packed::{self, APART, Reporter, Times};
+use crate::store::packed::{self, APART, Origin, Times};
 
 /// Rows that one statement inserts at most.
 const GROUP: usize = 32;
@@ -21,7 +21,7 @@ const GROUP: usize = 32;
 const COUNT: usize = 10;
 
 /// Those of them whose values are not always numbers.
-const REPORTER: usize = 4;
+const ORIGIN: usize = 4;
 const TIMES: usize = 5;
 
 /// The prepared statements of a transaction.
@@ -48,7 +48,7 @@ struct Columns {
     /// In the order of the table, both ends first. [`APART`] stands for what is no number.
     numbers: [i64; COUNT],
     ends: [IpAddr; 2],
-    reporter: Reporter,
+    origin: Origin,
     times: Times,
 }
 
@@ -193,27 +193,27 @@ impl Columns {
     fn of(key: RowKey, exporter: i64, flow: &FlowRecord) -> Self {
         let received = key.received();
         let times = Times { first_ago: received.since(flow.first), last_ago: received.since(flow.last) };
-        let reporter = Reporter { exporter, sampling: flow.sampling.pack() };
+        let origin = Origin { exporter, sampling: flow.sampling.pack() };
         let numbers = [
             narrow(flow.key.src_ip),
             narrow(flow.key.dst_ip),
             packed::ports(flow),
             packed::traits(flow),
-            reporter.pack(),
+            origin.pack(),
             times.pack(),
             stored(flow.counts.bytes),
             stored(flow.counts.packets),
             packed::interfaces(flow),
             packed::systems(flow),
         ];
-        Self { numbers, ends: [flow.key.src_ip, flow.key.dst_ip], reporter, times }
+        Self { numbers, ends: [flow.key.src_ip, flow.key.dst_ip], origin, times }
     }
 
     /// Binds what is no number; counts at the end of 64 bits are one.
     fn bind(&self, statement: &mut Statement<'_>, at: usize, column: usize) -> Result<()> {
         match (column, self.ends.get(column)) {
             (_, Some(end)) => bind_address(statement, at, *end),
-            (REPORTER, _) => statement.raw_bind_parameter(at, self.reporter.text()),
+            (ORIGIN, _) => statement.raw_bind_parameter(at, self.origin.text()),
             (TIMES, _) => statement.raw_bind_parameter(at, self.times.text()),
             _ => statement.raw_bind_parameter(at, self.numbers[column]),
         }
@@ -228,7 +228,7 @@ fn narrow(address: IpAddr) -> i64 {
 }
 
 /// The columns of `flows` but its key, in the order of the table.
-const PLAIN: &str = "f.src, f.dst, f.ports, f.traits, f.reporter, f.times, f.bytes, f.packets, f.interfaces, f.systems";
+const PLAIN: &str = "f.src, f.dst, f.ports, f.traits, f.origin, f.times, f.bytes, f.packets, f.interfaces, f.systems";
 
 /// Those of `details`.
 const RARE: &str = "d.id, d.next_hop, d.src_mask, d.dst_mask, d.vlan, d.post_vlan, d.src_mac, d.dst_mac, d.nat_src,
@@ -247,7 +247,7 @@ pub(super) fn plain_columns() -> String {
 
 /// The row of the exporter, of a row of either.
 pub(super) fn exporter(row: &Row<'_>) -> Result<i64> {
-    row.get(REPORTER + 1).map(|reporter: Reporter| reporter.exporter)
+    row.get(ORIGIN + 1).map(|origin: Origin| origin.exporter)
 }
 
 /// Reads a flow without its exporter and its rare fields.
@@ -263,7 +263,7 @@ pub(super) fn read(row: &Row<'_>, (exporter, domain, version): Identity) -> Resu
     (flow.key.src_ip, flow.key.dst_ip) = (address(row, 1)?, address(row, 2)?);
     packed::put_ports(row.get(3)?, &mut flow);
     packed::put_traits(row.get(4)?, &mut flow);
-    flow.sampling = Sampling::unpack(row.get::<_, Reporter>(5)?.sampling);
+    flow.sampling = Sampling::unpack(row.get::<_, Origin>(5)?.sampling);
     (flow.first, flow.last) = row.get::<_, Times>(6)?.before(received);
     flow.counts = Counts { bytes: counted(row.get(7)?), packets: counted(row.get(8)?) };
     packed::put_interfaces(row.get(9)?, &mut flow);

@@ -13,7 +13,7 @@ use crate::filter::{Address, Expr, Filter, Number, Test};
 use crate::flow::{Counts, FlowRecord, ObservationDomainId, Sampling, Timestamp, Version};
 use crate::store::accounts::counted;
 use crate::store::keys::RowKey;
-use crate::store::packed::{self, Reporter, Times};
+use crate::store::packed::{self, Origin, Times};
 use crate::store::{row, sql};
 
 /// Hears how much of a long read is done, in thousandths.
@@ -103,7 +103,7 @@ pub(super) fn scan(
     let (condition, values) = condition(filter);
     let details = if columns.of_details() || asks_details(filter) { " LEFT JOIN details AS d USING (id)" } else { "" };
     let mut query = connection.prepare_cached(&format!(
-        "SELECT f.id, f.reporter, f.times, f.bytes, f.packets, {} FROM flows AS f{details}
+        "SELECT f.id, f.origin, f.times, f.bytes, f.packets, {} FROM flows AS f{details}
          WHERE {condition} f.id BETWEEN ? AND ?",
         columns.list(),
     ))?;
@@ -115,7 +115,7 @@ pub(super) fn scan(
         while let Some(row) = rows.next()? {
             let received = RowKey(row.get(0)?).received();
             flow.received = received;
-            let Reporter { exporter, sampling } = row.get(1)?;
+            let Origin { exporter, sampling } = row.get(1)?;
             flow.sampling = Sampling::unpack(sampling);
             (flow.first, flow.last) = row.get::<_, Times>(2)?.before(received);
             flow.counts = Counts { bytes: counted(row.get(3)?), packets: counted(row.get(4)?) };

@@ -235,7 +235,7 @@ const V13: &str = "
         ports,      -- src_port << 16 | dst_port, 32 bits as a signed INTEGER
         traits,     -- protocol | tcp_flags & 255 << 8 | direction << 16 | time_source << 18 | tos << 21 | icmp << 29
                     -- | tcp_flags >> 8 << 45
-        reporter,   -- sampling << 20 | exporters.id, sampling being rate << 8 | kind << 4 | source; as TEXT 'id sampling'
+        origin,     -- sampling << 20 | exporters.id, sampling being rate << 8 | kind << 4 | source; as TEXT 'id sampling'
                     -- where the id is larger
         times,      -- first_ago - last_ago << 23 | last_ago + 4194304, in ms before received, negative when the exporter's
                     -- clock is ahead; as TEXT 'first_ago last_ago' where they do not fit

@@ -11,15 +11,15 @@ use tempfile::TempDir;
 use super::history::History;
 use super::writer::{Options, Writer};
 use super::{Error, RowKey, schema};
-use crate::collector::options::names::{NameKind, Names};
-use crate::collector::options::{FACTS, Said};
-use crate::collector::stats::{ExporterNames, ExporterStats, Health, Totals};
+use crate::collector::stats::Health;
 use crate::flow::{
     Counts, Direction, FlowKey, FlowRecord, ObservationDomainId, Sampling, SamplingKind, SamplingSource, TimeSource,
     Timestamp, Version,
 };
 
+mod accounts;
 mod filter;
+mod view;
 mod window;
 
 pub(super) const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -256,137 +256,6 @@ fn the_log_stays_when_the_collector_ends() {
 }
 
 #[test]
-fn the_view_sums_what_was_written() {
-    let place = Place::new();
-    let flows = flows(NOW, 0..1_000);
-    place.write(&flows);
-    let sums = place
-        .sqlite()
-        .query_row("SELECT sum(bytes), sum(packets), count(*) FROM flow", (), |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        })
-        .unwrap();
-    let bytes: u64 = flows.iter().map(|flow| flow.counts.bytes).sum();
-    let packets: u64 = flows.iter().map(|flow| flow.counts.packets).sum();
-    assert_eq!(sums, (bytes.cast_signed(), packets.cast_signed(), 1_000));
-}
-
-/// Nothing but the table itself is read for columns that are in it.
-#[test]
-fn the_view_joins_nothing_that_is_not_asked_for() {
-    let place = Place::new();
-    place.write(&flows(NOW, 0..1));
-    let plan = |sql: &str| -> Vec<String> {
-        let connection = place.sqlite();
-        let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        query.query_map((), |row| row.get(3)).unwrap().map(Result::unwrap).collect()
-    };
-    assert_eq!(plan("SELECT sum(bytes), sum(packets), count(*) FROM flow"), ["SCAN f"]);
-    let range = plan("SELECT sum(bytes) FROM flow WHERE 1790000000000 << 20 <= id");
-    assert_eq!(range, ["SEARCH f USING INTEGER PRIMARY KEY (rowid>?)"]);
-    assert!(1 < plan("SELECT exporter FROM flow").len());
-}
-
-#[test]
-fn the_view_is_readable() {
-    let place = Place::new();
-    let mut flow = flow(NOW, 5);
-    flow.first = NOW.plus(-60_000);
-    flow.last = NOW.plus(20);
-    flow.direction = Direction::Egress;
-    flow.time_source = TimeSource::Uptime;
-    flow.sampling = Sampling { rate: 512, kind: SamplingKind::Flow, source: SamplingSource::Options };
-    flow.key.dst_ip = "2001:db8::7".parse().unwrap();
-    flow.next_hop = Some(Ipv4Addr::new(255, 254, 0, 1).into());
-    flow.src_mac = [0x80, 0x1b, 0x21, 0x3c, 0x4d, 0x0e];
-    flow.vlan = 7;
-    place.write(&[flow]);
-    let shown = [
-        ("received_ms", "1790000000000"),
-        ("first_ms", "1789999940000"),
-        ("last_ms", "1790000000020"),
-        ("exporter", "192.0.2.1"),
-        ("domain", "1"),
-        ("version", "10"),
-        ("src_ip", "10.0.0.5"),
-        ("dst_ip", "2001:db8::7"),
-        ("dst_port", "443"),
-        ("direction", "egress"),
-        ("sampling", "512"),
-        ("sampling_kind", "flow"),
-        ("sampling_source", "options"),
-        ("time_source", "uptime"),
-        ("next_hop", "255.254.0.1"),
-        ("src_mac", "80:1b:21:3c:4d:0e"),
-        ("dst_mac", "none"),
-        ("nat_src_ip", "none"),
-        ("vlan", "7"),
-    ];
-    for (column, expected) in shown {
-        let sql = format!("SELECT CAST(ifnull({column}, 'none') AS TEXT) FROM flow");
-        assert_eq!(place.ask::<String>(&sql), expected, "{column}");
-    }
-}
-
-#[test]
-fn a_flow_without_rare_fields_has_no_second_row() {
-    let place = Place::new();
-    let plain = FlowRecord { time_source: TimeSource::Uptime, ..flow(NOW, 0) };
-    place.write(&[plain, FlowRecord { vrf: 3, ..plain }]);
-    assert_eq!(place.ask::<i64>("SELECT count(*) FROM details"), 1);
-    assert_eq!(place.ask::<String>("SELECT group_concat(vrf) FROM flow"), "0,3");
-}
-
-/// 328 steps with SQLite 3.40; 3,715 when it flattens the subqueries, and then twenty times the time.
-#[test]
-fn the_text_of_an_address_is_computed_once() {
-    let place = Place::new();
-    place.write(&[]);
-    let connection = place.sqlite();
-    let mut program = connection.prepare("EXPLAIN SELECT dst_ip FROM flow").unwrap();
-    let steps = program.query_map((), |_| Ok(())).unwrap().count();
-    assert!(steps < 1_000, "{steps} steps");
-}
-
-fn sql_text(connection: &Connection, address: Ipv6Addr) -> String {
-    let sql = format!("SELECT {} FROM (SELECT ?1 AS x)", schema::address_text("x"));
-    connection.query_row(&sql, [address.octets()], |row| row.get(0)).unwrap()
-}
-
-#[test]
-fn sql_writes_ipv6_as_rust_does() {
-    let connection = Connection::open_in_memory().unwrap();
-    for text in [
-        "::",
-        "::1",
-        "1::",
-        "2001:db8::1",
-        "1:0:0:2::3",
-        "1:0:0:2:2:0:0:3",
-        "0:0:1:0:0:1:0:0",
-        "1:0:2:0:3:0:4:0",
-        "0:1:0:1:0:1:0:1",
-        "::2:3:4:5:6:7:8",
-        "1:2:3:4:5:6:7::",
-        "1:2:3:4:5:6:7:8",
-        "fe80::10:a0:b00:100",
-        "::ffff:192.0.2.255",
-        "::ffff:0:0",
-        "::fffe:1:2",
-        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-    ] {
-        let address: Ipv6Addr = text.parse().unwrap();
-        assert_eq!(sql_text(&connection, address), address.to_string(), "{text}");
-    }
-    // Every pattern of zero and other groups.
-    for pattern in 0..=255_u16 {
-        let groups = [0, 1, 2, 3, 4, 5, 6, 7].map(|bit| (pattern >> bit & 1) * (0x10 << bit));
-        let address = Ipv6Addr::from(groups);
-        assert_eq!(sql_text(&connection, address), address.to_string());
-    }
-}
-
-#[test]
 fn a_failed_flush_keeps_the_batches_and_the_next_one_stores_them_once() {
     let place = Place::new();
     let mut writer = place.writer();
@@ -556,139 +425,6 @@ fn history_reads_on_where_it_stopped() {
     assert_eq!(later, flows(NOW.plus(10), 7..10));
 }
 
-/// Names of the exporter of [`flow`].
-fn named(names: &[(NameKind, u64, &str)]) -> Health {
-    let mut known = Names::default();
-    for &(kind, id, name) in names {
-        known.insert(kind, id, name.to_owned());
-    }
-    let FlowRecord { exporter: address, domain, version, .. } = flow(NOW, 0);
-    Health {
-        exporters: vec![ExporterStats::new(address, domain, version, NOW)],
-        names: vec![ExporterNames { address, domain, version, names: Arc::new(known) }],
-        ..Default::default()
-    }
-}
-
-#[test]
-fn names_come_back_and_are_written_only_when_they_change() {
-    let place = Place::new();
-    let mut writer = place.writer();
-    let health = named(&[(NameKind::Interface, 3, "eth0"), (NameKind::Application, u64::MAX, "dns")]);
-    writer.flush(NOW, &health).unwrap();
-    let history = History::open(&place.path).unwrap();
-    assert_eq!(history.names().unwrap(), health.names);
-    // What is known to stand there is not written again.
-    place.sqlite().execute("UPDATE exporter_names SET name = 'mine'", ()).unwrap();
-    writer.flush(NOW, &health).unwrap();
-    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names WHERE name = 'mine'"), 2);
-    let changed = named(&[(NameKind::Interface, 3, "eth1"), (NameKind::Application, u64::MAX, "dns")]);
-    writer.flush(NOW, &changed).unwrap();
-    assert_eq!(history.names().unwrap()[0].names.find(NameKind::Interface, 3), Some("eth1"));
-    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names WHERE name = 'mine'"), 1);
-    // A run that has heard no name keeps those of the last one; the names go with their exporter.
-    writer.close(NOW, &changed).unwrap();
-    place.write(&[]);
-    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names"), 2);
-    place.sqlite().execute("DELETE FROM exporters", ()).unwrap();
-    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names"), 0);
-}
-
-#[test]
-fn names_that_were_not_committed_are_written_by_the_next_flush() {
-    let place = Place::new();
-    let mut writer = place.writer();
-    writer.flush(NOW, &Health::default()).unwrap();
-    let health = named(&[(NameKind::Vrf, 1, "blue")]);
-    place.sqlite().execute_batch("ALTER TABLE exporter_names RENAME TO elsewhere").unwrap();
-    writer.flush(NOW, &health).unwrap_err();
-    place.sqlite().execute_batch("ALTER TABLE elsewhere RENAME TO exporter_names").unwrap();
-    writer.flush(NOW, &health).unwrap();
-    assert_eq!(History::open(&place.path).unwrap().names().unwrap(), health.names);
-}
-
-#[test]
-fn names_of_earlier_runs_go_when_there_are_too_many() {
-    let place = Place::new();
-    let full: Vec<_> = (0..FACTS as u64).map(|id| (NameKind::Interface, id, "e")).collect();
-    place.writer().close(NOW, &named(&full)).unwrap();
-    place.writer().close(NOW, &named(&[(NameKind::Interface, 7, "e")])).unwrap();
-    assert_eq!(place.ask::<i64>("SELECT count(*) FROM exporter_names"), i64::try_from(FACTS).unwrap());
-    place.writer().close(NOW, &named(&[(NameKind::Vrf, 7, "red")])).unwrap();
-    let names = History::open(&place.path).unwrap().names().unwrap();
-    assert_eq!(names[0].names.iter().collect::<Vec<_>>(), [(NameKind::Vrf, 7, "red")]);
-}
-
-#[test]
-fn accounts_come_back_as_they_were() {
-    let place = Place::new();
-    let mut writer = place.writer();
-    writer.push(&batch(NOW, 0..1));
-    writer.flush(NOW, &Health::default()).unwrap();
-    let history = History::open(&place.path).unwrap();
-    let before = history.exporters().unwrap();
-    assert_eq!((before[0].run, before[0].stats.flows), (None, 0));
-    let stats = ExporterStats {
-        datagrams: 1,
-        octets: 2,
-        records: 3,
-        flows: 4,
-        options_records: 5,
-        meaningless: 6,
-        templates: 7,
-        template_records: 8,
-        redefined: 9,
-        rejected_templates: 10,
-        withdrawals: 11,
-        borrowed: 12,
-        waiting: 13,
-        expired: 14,
-        overruns: 15,
-        reserved: 16,
-        malformed: 17,
-        lost: 18,
-        reordered: 19,
-        restarts: 20,
-        trailing: 21,
-        counter_samples: 22,
-        sampler_drops: 23,
-        unknown_elements: 24,
-        refused_facts: 25,
-        said: Said { not_sent_flows: Some(0), active_timeout_s: Some(60), ..Default::default() },
-        first_seen: NOW.plus(-9),
-        last_seen: NOW.plus(9),
-        clock_skew_ms: -22,
-        sampling: Sampling { rate: 23, kind: SamplingKind::Packet, source: SamplingSource::Options },
-        ..before[0].stats.clone()
-    };
-    let second = ExporterStats { address: "2001:db8::1".parse().unwrap(), ..stats.clone() };
-    let totals = Totals {
-        datagrams: 1,
-        octets: 2,
-        decoded: 3,
-        malformed: 4,
-        foreign: 5,
-        refused: 6,
-        flows: 7,
-        waiting: 8,
-        expired: 9,
-        lost: u64::MAX >> 1,
-        ..Totals::default()
-    };
-    let health = Health { totals, exporters: vec![stats.clone(), second.clone()], ..Default::default() };
-    writer.flush(NOW.plus(10_000), &health).unwrap();
-    let run = history.runs(10).unwrap()[0];
-    assert_eq!((run.started, run.last_alive, run.ended), (NOW, NOW.plus(10_000), None));
-    assert_eq!((run.totals, run.pid), (totals, std::process::id()));
-    let accounts = history.exporters().unwrap();
-    assert_eq!(accounts.iter().map(|account| account.run).collect::<Vec<_>>(), [Some(run.id); 2]);
-    assert_eq!(accounts.into_iter().map(|account| account.stats).collect::<Vec<_>>(), [stats, second]);
-    writer.close(NOW.plus(20_000), &health).unwrap();
-    let runs = history.runs(10).unwrap();
-    assert_eq!(runs.len(), 1);
-    assert_eq!(runs[0].ended, Some(NOW.plus(20_000)));
-}
-
 fn address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).into()),
@@ -770,13 +506,6 @@ proptest! {
         place.write(&flows);
         flows.sort_by_key(|flow| flow.received);
         prop_assert_eq!(place.read(), flows);
-    }
-
-    #[test]
-    fn sql_writes_any_ipv6_as_rust_does(groups in any::<[(u16, bool); 8]>()) {
-        let connection = Connection::open_in_memory().unwrap();
-        let address = Ipv6Addr::from(groups.map(|(group, zero)| if zero { 0 } else { group }));
-        prop_assert_eq!(sql_text(&connection, address), address.to_string());
     }
 }
 

@@ -244,7 +244,7 @@ fn what_is_too_old_is_deleted_and_told() {
     ends(place.collector());
     let old = "INSERT INTO exporters (id, address, domain, version, first_seen_ms, last_seen_ms) VALUES (1, '192.0.2.1', 1, 10, 5, 6);
         WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
-        INSERT INTO flows (reporter, src, dst, ports, traits, times, bytes, packets, interfaces, systems, id)
+        INSERT INTO flows (origin, src, dst, ports, traits, times, bytes, packets, interfaces, systems, id)
         SELECT 1, 1, 2, 3, 6, 4194304, 9, 10, 0, 0, (unixepoch('now', '-8 days') * 1000 << 20) + i FROM n
         UNION ALL SELECT 1, 1, 2, 3, 6, 4194304, 9, 10, 0, 0, unixepoch('now', '-1 minute') * 1000 << 20";
     place.open().execute_batch(old).unwrap();

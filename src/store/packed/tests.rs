@@ -20,9 +20,9 @@ fn frequent_values_take_few_octets() {
     let times = |first_ago, last_ago| Times { first_ago, last_ago }.pack();
     assert!(times(60_000, 60_000) < 1 << 23, "three");
     assert!(times(9_000_000, 60_000) < 1 << 47, "six");
-    assert!(Reporter { exporter: 1, sampling: 0 }.pack() < 1 << 7, "one");
+    assert!(Origin { exporter: 1, sampling: 0 }.pack() < 1 << 7, "one");
     let sampling = Sampling { rate: 1_000, ..Sampling::default() }.pack();
-    assert!(Reporter { exporter: 9, sampling }.pack() < 1 << 47, "six");
+    assert!(Origin { exporter: 9, sampling }.pack() < 1 << 47, "six");
 }
 
 #[test]
@@ -31,8 +31,8 @@ fn two_numbers_that_do_not_fit_stand_apart() {
     assert!(!times(4_194_303 + 549_755_813_887, 4_194_303) && !times(-4_194_304, -4_194_304));
     assert!(times(4_194_304, 4_194_304) && times(0, -4_194_305) && times(549_755_813_888, 0) && times(1, 2));
     assert!(times(i64::MIN, i64::MAX) && times(i64::MAX, i64::MIN));
-    let reporter = |exporter| Reporter { exporter, sampling: 7 }.pack() == APART;
-    assert!(!reporter(0) && !reporter(1_048_575) && reporter(1_048_576) && reporter(-1));
+    let origin = |exporter| Origin { exporter, sampling: 7 }.pack() == APART;
+    assert!(!origin(0) && !origin(1_048_575) && origin(1_048_576) && origin(-1));
 }
 
 /// An exporter whose row is beyond what a number holds, and one whose clock is days off.
@@ -56,7 +56,7 @@ fn what_stands_apart_is_found_and_read_like_all_else() {
         .unwrap();
     place.write(&[far, ahead]);
     assert_eq!(
-        place.ask::<i64>("SELECT count(*) FROM flows WHERE typeof(reporter) = 'text' AND typeof(times) = 'text'"),
+        place.ask::<i64>("SELECT count(*) FROM flows WHERE typeof(origin) = 'text' AND typeof(times) = 'text'"),
         2
     );
     assert_eq!(place.read(), [near, far, ahead]);

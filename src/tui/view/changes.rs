@@ -61,11 +61,12 @@ fn title(app: &App) -> String {
     if !app.filter().text().is_empty() {
         filter = format!(", of {}", app.labels().text(app.filter().text()));
     }
-    let end = app.moves().and_then(|moves| moves.asked).map(|asked| format!(" until {}", app.when(asked.span.1)));
+    let end = app.moves().and_then(|moves| moves.asked).map(|asked| format!(", until {}", app.when(asked.span.1)));
+    // Last, since a narrow screen cuts what is last.
     let end = end.unwrap_or_default();
     let way = super::way(app).join(" > ");
     let everywhere = if app.way().is_of_a_country() { ", of all countries" } else { "" };
-    format!("{way}: what moved, {}{end} against {against}{filter}{everywhere}", app.span().label())
+    format!("{way}: what moved, {} against {against}{filter}{everywhere}{end}", app.span().label())
 }
 
 fn nothing(app: &App, moves: Option<&Moves>) -> String {
