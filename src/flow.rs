@@ -107,6 +107,15 @@ impl FlowKey {
             protocol: self.protocol,
         }
     }
+
+    /// The port that says what is spoken: the lower one, or the only one.
+    pub const fn service_port(&self) -> u16 {
+        match (self.src_port, self.dst_port) {
+            (0, port) | (port, 0) => port,
+            (src, dst) if src < dst => src,
+            (_, dst) => dst,
+        }
+    }
 }
 
 impl Default for FlowKey {

@@ -143,10 +143,7 @@ impl Number {
         Some(match self {
             Self::Protocol => key.protocol.into(),
             Self::Port => end.pick(key.src_port, key.dst_port).into(),
-            Self::Service => match (key.src_port, key.dst_port) {
-                (0, port) | (port, 0) => port.into(),
-                (src, dst) => src.min(dst).into(),
-            },
+            Self::Service => key.service_port().into(),
             Self::NatPort => end.pick(flow.nat_src_port, flow.nat_dst_port).into(),
             Self::As => end.pick(flow.src_as, flow.dst_as).into(),
             Self::Mask => end.pick(flow.src_mask, flow.dst_mask).into(),

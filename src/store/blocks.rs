@@ -68,11 +68,12 @@ impl Open {
         self.rows += 1;
         self.keys = (self.keys.0.min(key), self.keys.1.max(key));
         self.times = (self.times.0.min(booking.first()), self.times.1.max(booking.last()));
-        for address in [flow.key.src_ip, flow.key.dst_ip] {
+        // By reference: a copy of an address is written in other pieces than it is read, for which a machine waits.
+        for address in [&flow.key.src_ip, &flow.key.dst_ip] {
             // What is new may be of a known prefix; what is known is, and so is each prefix of a known one.
-            if self.tokens.take(Token::Address(address).hash()) {
+            if self.tokens.take(token::address_hash(address)) {
                 let mut lengths = token::lengths(address).into_iter().rev();
-                while lengths.next().is_some_and(|length| self.tokens.take(Token::Prefix(address, length).hash())) {}
+                while lengths.next().is_some_and(|length| self.tokens.take(token::prefix_hash(address, length))) {}
             }
         }
         for hash in self.met.new_ones(exporter, flow) {

@@ -140,22 +140,11 @@ pub(super) struct Book {
     conversations: Conversations,
     /// Exporters with both interfaces, from which the sums of each interface are made.
     paths: HashMap<Path, Sums>,
-    /// Of the flow that is staged.
-    minutes: Vec<Passed>,
     flows: usize,
     /// The first exporter that was met.
     exporter: Option<i64>,
     /// Whether others were. Of one alone, conversations by exporter are conversations.
     several: bool,
-}
-
-/// What of a flow passed in a minute.
-#[derive(Debug)]
-struct Passed {
-    bucket: i32,
-    counts: Counts,
-    /// Whether it is one of the minute's flows.
-    ends: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -180,18 +169,16 @@ impl Book {
         self.several |= *self.exporter.get_or_insert(exporter) != exporter;
         // What the raw row holds.
         let counts = Counts { bytes: held(flow.counts.bytes), packets: held(flow.counts.packets) };
-        self.minutes.clear();
-        booking.minutes(counts, |minute, counts| {
-            self.minutes.push(Passed { bucket: bucket(minute), counts, ends: minute == end });
-        });
         // Rows of exporters are counted from 1, and few.
-        self.conversations.stage(u32::try_from(exporter).unwrap_or(0), flow, &self.minutes);
-        for Passed { bucket, counts, ends } in &self.minutes {
+        let lane = self.conversations.lane(u32::try_from(exporter).unwrap_or(0), flow);
+        booking.minutes(counts, |minute, counts| {
+            let (bucket, ends) = (bucket(minute), minute == end);
+            self.conversations.stage(lane, bucket, ends, counts);
             let more =
                 Counts { bytes: counts.bytes.saturating_mul(more), packets: counts.packets.saturating_mul(more) };
-            let path = Path { exporter, in_if: flow.in_if, out_if: flow.out_if, bucket: *bucket };
-            self.paths.entry(path).or_default().add(Sums { counts: *counts, flows: (*ends).into(), more });
-        }
+            let path = Path { exporter, in_if: flow.in_if, out_if: flow.out_if, bucket };
+            self.paths.entry(path).or_default().add(Sums { counts, flows: ends.into(), more });
+        });
         self.flows += 1;
     }
 

@@ -22,12 +22,8 @@ pub struct ConversationKey {
 
 impl ConversationKey {
     pub fn of(flow: &FlowRecord) -> Self {
-        let key = flow.key;
-        let port = match (key.src_port, key.dst_port) {
-            (0, port) | (port, 0) => port,
-            (src, dst) => src.min(dst),
-        };
-        Self { src_ip: key.src_ip, dst_ip: key.dst_ip, protocol: key.protocol, port }
+        let key = &flow.key;
+        Self { src_ip: key.src_ip, dst_ip: key.dst_ip, protocol: key.protocol, port: key.service_port() }
     }
 }
 

@@ -34,7 +34,7 @@ impl Token {
         if full <= length {
             return Some(Self::Address(address));
         }
-        let indexed = lengths(address).into_iter().filter(|indexed| *indexed <= length).max();
+        let indexed = lengths(&address).into_iter().filter(|indexed| *indexed <= length).max();
         indexed.map(|indexed| Self::Prefix(address, indexed))
     }
 
@@ -45,8 +45,8 @@ impl Token {
 
     pub(super) fn hash(self) -> u64 {
         match self {
-            Self::Address(address) => prefix_hash(address, 128),
-            Self::Prefix(address, length) => prefix_hash(address, length),
+            Self::Address(address) => address_hash(&address),
+            Self::Prefix(address, length) => prefix_hash(&address, length),
             Self::Port(port) => mix(PORT, port.into(), 0),
             Self::Protocol(protocol) => mix(PROTOCOL, protocol.into(), 0),
             Self::Exporter(id) => mix(EXPORTER, id.cast_unsigned(), 0),
@@ -111,16 +111,22 @@ fn plain(exporter: i64, flow: &FlowRecord) -> [(u64, u64); PLAIN] {
 }
 
 /// The prefix lengths that are indexed, shortest first.
-pub(super) const fn lengths(address: IpAddr) -> [u8; 2] {
+pub(super) const fn lengths(address: &IpAddr) -> [u8; 2] {
     match address {
         IpAddr::V4(_) => [16, 24],
         IpAddr::V6(_) => [48, 64],
     }
 }
 
+/// The hash of [`Token::Address`].
+pub(super) fn address_hash(address: &IpAddr) -> u64 {
+    prefix_hash(address, 128)
+}
+
+/// The hash of [`Token::Prefix`].
 #[expect(clippy::cast_possible_truncation, reason = "each half of 128 bits is 64 bits")]
-fn prefix_hash(address: IpAddr, length: u8) -> u64 {
-    match address {
+pub(super) fn prefix_hash(address: &IpAddr, length: u8) -> u64 {
+    match *address {
         IpAddr::V4(address) => {
             let host_bits = 32_u8.saturating_sub(length);
             mix(u64::from(length) << 8, (address.to_bits() >> host_bits).into(), 0)

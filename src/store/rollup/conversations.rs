@@ -11,8 +11,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::flow::{Counts, FlowRecord};
 use crate::store::rollup::slot::Slot;
-use crate::store::rollup::{Pair, Passed, Sums};
-use crate::window::ConversationKey;
+use crate::store::rollup::{Pair, Sums};
 
 #[derive(Debug, Default)]
 pub(super) struct Conversations {
@@ -38,9 +37,16 @@ trait Key: Copy + Eq + Hash {
 /// In the place of the row of an exporter: these are counted from 1.
 const ANYBODY: u32 = 0;
 
+/// A direction of a conversation, in no minute yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lane {
+    Narrow(Narrow, bool),
+    Wide(Wide, bool),
+}
+
 /// Between two IPv4 hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Narrow {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Narrow {
     a: u32,
     b: u32,
     c: u32,
@@ -51,7 +57,7 @@ struct Narrow {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Wide {
+pub(super) struct Wide {
     slot: Slot,
     more: u32,
     exporter: u32,
@@ -90,21 +96,26 @@ struct Staged<K> {
 }
 
 impl Conversations {
-    /// Stages what of a flow passed in each of some minutes.
-    pub(super) fn stage(&mut self, exporter: u32, flow: &FlowRecord, minutes: &[Passed]) {
+    /// The direction that a flow went, and whether that is from the higher address to the lower one.
+    pub(super) fn lane(&self, exporter: u32, flow: &FlowRecord) -> Lane {
         let more = flow.sampling.rate.saturating_sub(1);
         let exporter = if self.merged { ANYBODY } else { exporter };
-        let ends = ConversationKey::of(flow);
-        if let (IpAddr::V4(src), IpAddr::V4(dst)) = (ends.src_ip, ends.dst_ip) {
-            let (src, dst, c) = (src.to_bits(), dst.to_bits(), u32::from(ends.protocol) << 16 | u32::from(ends.port));
-            for passed in minutes {
-                let key = Narrow { a: src.min(dst), b: src.max(dst), c, bucket: passed.bucket, more, exporter };
-                self.narrow.stage(key, dst < src, passed);
-            }
+        if let (IpAddr::V4(src), IpAddr::V4(dst)) = (&flow.key.src_ip, &flow.key.dst_ip) {
+            let (src, dst) = (src.to_bits(), dst.to_bits());
+            let c = u32::from(flow.key.protocol) << 16 | u32::from(flow.key.service_port());
+            Lane::Narrow(Narrow { a: src.min(dst), b: src.max(dst), c, bucket: 0, more, exporter }, dst < src)
         } else {
             let (slot, back) = Slot::conversation(flow);
-            for passed in minutes {
-                self.wide.stage(Wide { slot: slot.at(passed.bucket), more, exporter }, back, passed);
+            Lane::Wide(Wide { slot, more, exporter }, back)
+        }
+    }
+
+    /// Stages what passed in a minute, and whether it is one of the minute's flows.
+    pub(super) fn stage(&mut self, lane: Lane, bucket: i32, ends: bool, counts: Counts) {
+        match lane {
+            Lane::Narrow(key, back) => self.narrow.stage(Narrow { bucket, ..key }, back, ends, counts),
+            Lane::Wide(key, back) => {
+                self.wide.stage(Wide { slot: key.slot.at(bucket), ..key }, back, ends, counts);
             }
         }
     }
@@ -152,9 +163,9 @@ impl Conversations {
 }
 
 impl<K: Key> Table<K> {
-    fn stage(&mut self, key: K, back: bool, passed: &Passed) {
+    fn stage(&mut self, key: K, back: bool, ends: bool, counts: Counts) {
         let hash = self.hasher.hash_one(key);
-        self.staged.push(Staged { hash, key, found: (0, false), back, ends: passed.ends, counts: passed.counts });
+        self.staged.push(Staged { hash, key, found: (0, false), back, ends, counts });
     }
 
     /// Reads all places, then all lines, and only then books: no look-up waits for the one before, nor guesses how it
@@ -272,6 +283,16 @@ impl Key for Wide {
 
     fn more(&self) -> u32 {
         self.more
+    }
+}
+
+/// As few words as it takes.
+impl Hash for Narrow {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { a, b, c, bucket, more, exporter } = *self;
+        for (high, low) in [(a, b), (c, bucket.cast_unsigned()), (more, exporter)] {
+            state.write_u64(u64::from(high) << 32 | u64::from(low));
+        }
     }
 }
 
