@@ -12,10 +12,10 @@ use crate::collector::stats::Health;
 use crate::flow::FlowRecord;
 use crate::store::parcel::Parcel;
 
-/// A transaction holds at most one of so many parts of what may wait. By default that is 166,000 flows, which take a
-/// third of a second: nobody waits a second for a flush, even when the roll-ups are due in it. Twice as many are in memory
-/// at most as long as storage keeps up.
-const PARTS: usize = 12;
+/// A transaction holds at most one of so many parts of what may wait. By default that is 250,000 flows, which take a
+/// third of a second at most: nobody waits a second for a flush, even when the roll-ups are due in it. Twice as many are in
+/// memory at most as long as storage keeps up.
+const PARTS: usize = 8;
 
 /// A bounded queue with one source at its one end and the writer at the other.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Queue {
         Waiting { batches: state.batches.len(), ..state.waiting }
     }
 
-    /// The oldest batches, for one transaction: at most a twelfth of the limit, so that newer ones can still be dropped
+    /// The oldest batches, for one transaction: at most an eighth of the limit, so that newer ones can still be dropped
     /// for newest ones while it lasts, but at least one batch.
     pub(super) fn hold(&self) -> Vec<Arc<Parcel>> {
         let mut state = self.state();

@@ -15,6 +15,8 @@ pub(super) mod slot;
 #[cfg(test)]
 pub(super) mod tests;
 
+use std::hash::{Hash, Hasher};
+
 use hashbrown::HashMap;
 
 use crate::flow::share::Booking;
@@ -147,12 +149,20 @@ pub(super) struct Book {
     several: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Path {
     exporter: i64,
     in_if: u32,
     out_if: u32,
     bucket: i32,
+}
+
+/// As few words as it takes.
+impl Hash for Path {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.exporter.cast_unsigned() ^ u64::from(self.bucket.cast_unsigned()) << 32);
+        state.write_u64(u64::from(self.in_if) << 32 | u64::from(self.out_if));
+    }
 }
 
 impl Book {

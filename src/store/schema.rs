@@ -290,7 +290,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // In KiB: what a batch of 166,000 flows touches stays in memory until it is committed. More would only be older pages,
+    // In KiB: what a batch of 250,000 flows touches stays in memory until it is committed. More would only be older pages,
     // which nobody asks for again.
     connection.pragma_update(None, "cache_size", -16384)?;
     // In octets: a batch that made the WAL huge does not keep it huge.

@@ -177,7 +177,7 @@ impl Writer {
         templates::load(self.database.connection()).map_err(failed)
     }
 
-    /// Writes everything that waits, the templates and the accounts. A transaction holds at most a twelfth of what may
+    /// Writes everything that waits, the templates and the accounts. A transaction holds at most an eighth of what may
     /// wait, so that more than that takes several. The first flush begins the run in `collector_runs`: a caller that
     /// wants its start to be exact flushes once when it starts.
     ///

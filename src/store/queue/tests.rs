@@ -33,24 +33,24 @@ fn the_oldest_batch_goes_whole_and_is_counted() {
 
 #[test]
 fn what_a_transaction_holds_is_not_dropped() {
-    let queue = Queue::new(24);
-    for name in 1..=24 {
+    let queue = Queue::new(16);
+    for name in 1..=16 {
         queue.push(&batch(name, 1));
     }
     let held = queue.hold();
-    assert_eq!(names(&held), [1, 2], "a twelfth of the limit");
+    assert_eq!(names(&held), [1, 2], "an eighth of the limit");
     queue.push(&batch(25, 3));
     assert_eq!(queue.waiting().dropped_flows, 3);
     queue.release(false);
     assert_eq!(names(&queue.hold()), [1, 2], "a failed transaction keeps its batches");
     queue.release(true);
-    assert_eq!((names(&queue.hold()), queue.waiting().flows), (vec![6, 7], 22));
+    assert_eq!((names(&queue.hold()), queue.waiting().flows), (vec![6, 7], 14));
     queue.push(&batch(26, 100));
     queue.release(true);
     let waiting = queue.waiting();
     assert_eq!((waiting.batches, waiting.flows), (0, 0));
-    // 24 + 3 + 100 came, 4 were stored.
-    assert_eq!(waiting.dropped_flows, 123);
+    // 16 + 3 + 100 came, 4 were stored.
+    assert_eq!(waiting.dropped_flows, 115);
 }
 
 #[test]
