@@ -8,16 +8,17 @@
 mod tests;
 mod token;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
-use hashbrown::HashTable;
+use hashbrown::{HashSet, HashTable};
 use rusqlite::{Connection, Result, Row, params};
 
 use crate::flow::share::Booking;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::keys::RowKey;
-use token::Met;
 pub use token::Token;
+use token::{Met, NARROW, WIDE};
 
 /// Rows of a block.
 pub(super) const ROWS: u32 = 1 << 14;
@@ -42,11 +43,14 @@ pub(super) struct Open {
     met: Met,
 }
 
-/// The distinct tokens of a block.
+/// The distinct tokens of a block, at most 14 per row, so 2 MiB.
 #[derive(Debug)]
 struct Tokens {
-    /// At most 14 per row, so 2 MiB.
-    all: HashTable<u64>,
+    /// IPv4 addresses, of which most rows have a new one, and their prefixes, as [`NARROW`] has them. Numbers of 32 bits are
+    /// found faster than their hashes.
+    narrow: [HashSet<u32>; 3],
+    /// The hashes of all others.
+    wide: HashTable<u64>,
     /// Those seen lately, by their lower bits: many of a flow's addresses are those of one shortly before.
     recent: Box<[u64; 256]>,
 }
@@ -57,7 +61,7 @@ impl Default for Open {
             rows: 0,
             keys: (RowKey(i64::MAX), RowKey(i64::MIN)),
             times: (Timestamp(i64::MAX), Timestamp(i64::MIN)),
-            tokens: Tokens { all: HashTable::new(), recent: Box::new([0; 256]) },
+            tokens: Tokens { narrow: Default::default(), wide: HashTable::new(), recent: Box::new([0; 256]) },
             met: Met::default(),
         }
     }
@@ -70,11 +74,7 @@ impl Open {
         self.times = (self.times.0.min(booking.first()), self.times.1.max(booking.last()));
         // By reference: a copy of an address is written in other pieces than it is read, for which a machine waits.
         for address in [&flow.key.src_ip, &flow.key.dst_ip] {
-            // What is new may be of a known prefix; what is known is, and so is each prefix of a known one.
-            if self.tokens.take(token::address_hash(address)) {
-                let mut lengths = token::lengths(address).into_iter().rev();
-                while lengths.next().is_some_and(|length| self.tokens.take(token::prefix_hash(address, length))) {}
-            }
+            self.tokens.take_address(address);
         }
         for hash in self.met.new_ones(exporter, flow) {
             self.tokens.take(hash);
@@ -99,7 +99,7 @@ impl Open {
         let row = params![late, self.rows, first.0, last.0, times.0.0, times.1.0];
         let id: i64 = insert.query_row(row, |row| row.get(0))?;
         let mut insert = connection.prepare_cached("INSERT INTO block_filters (id, filter) VALUES (?1, ?2)")?;
-        for (part, filter) in (0..).zip(filters(&self.tokens.all)) {
+        for (part, filter) in (0..).zip(filters(&self.tokens.hashes())) {
             insert.execute(params![filter_id(part, id), filter])?;
         }
         self.clear();
@@ -107,14 +107,39 @@ impl Open {
     }
 
     pub(super) fn clear(&mut self) {
-        let mut all = std::mem::take(&mut self.tokens.all);
-        all.clear();
-        *self = Self::default();
-        self.tokens.all = all;
+        let Tokens { mut narrow, mut wide, .. } = std::mem::take(self).tokens;
+        narrow.iter_mut().for_each(HashSet::clear);
+        wide.clear();
+        (self.tokens.narrow, self.tokens.wide) = (narrow, wide);
     }
 }
 
 impl Tokens {
+    /// Takes an address and its prefixes. What is new may be of a known prefix; what is known is, and so is each prefix of a
+    /// known one.
+    fn take_address(&mut self, address: &IpAddr) {
+        match address {
+            IpAddr::V4(host) => {
+                let mut prefixes = NARROW.into_iter().zip(&mut self.narrow);
+                while prefixes.next().is_some_and(|(length, known)| known.insert(host.to_bits() >> (32 - length))) {}
+            }
+            IpAddr::V6(_) => {
+                let tokens = WIDE.into_iter().filter_map(|length| Token::prefix(*address, length));
+                let mut hashes = tokens.map(Token::hash);
+                while hashes.next().is_some_and(|hash| self.take(hash)) {}
+            }
+        }
+    }
+
+    /// The hashes of all of them.
+    fn hashes(&self) -> Vec<u64> {
+        let prefixes = NARROW.into_iter().zip(&self.narrow).flat_map(|(length, known)| {
+            let address = move |bits: &u32| IpAddr::V4(Ipv4Addr::from_bits(bits << (32 - length)));
+            known.iter().filter_map(move |bits| Token::prefix(address(bits), length)).map(Token::hash)
+        });
+        prefixes.chain(self.wide.iter().copied()).collect()
+    }
+
     /// Takes a token by its hash; whether it is a new one.
     fn take(&mut self, hash: u64) -> bool {
         let recent = &mut self.recent[(hash & 0xff) as usize];
@@ -122,7 +147,7 @@ impl Tokens {
             return false;
         }
         *recent = hash;
-        match self.all.entry(hash, |known| *known == hash, |hash| *hash) {
+        match self.wide.entry(hash, |known| *known == hash, |hash| *hash) {
             hashbrown::hash_table::Entry::Occupied(_) => false,
             hashbrown::hash_table::Entry::Vacant(vacant) => {
                 vacant.insert(hash);
@@ -305,7 +330,7 @@ const fn part_of(hash: u64) -> usize {
 }
 
 /// The filters of all parts.
-fn filters(tokens: &HashTable<u64>) -> Vec<Vec<u8>> {
+fn filters(tokens: &[u64]) -> Vec<Vec<u8>> {
     let mut counts = [0_usize; PARTS];
     for hash in tokens {
         counts[part_of(*hash)] += 1;

@@ -209,7 +209,7 @@ impl Columns {
         Self { numbers, ends: [flow.key.src_ip, flow.key.dst_ip], origin, times }
     }
 
-    /// Binds what is no number; counts at the end of 64 bits are one.
+    /// Binds what is no number, and the one that [`APART`] is.
     fn bind(&self, statement: &mut Statement<'_>, at: usize, column: usize) -> Result<()> {
         match (column, self.ends.get(column)) {
             (_, Some(end)) => bind_address(statement, at, *end),

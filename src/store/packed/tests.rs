@@ -35,6 +35,18 @@ fn two_numbers_that_do_not_fit_stand_apart() {
     assert!(!origin(0) && !origin(1_048_575) && origin(1_048_576) && origin(-1));
 }
 
+/// What [`APART`] stands for may be a number all the same.
+#[test]
+fn numbers_at_the_end_of_64_bits_are_no_text() {
+    let place = Place::new();
+    let mut flow = tests::flow(NOW, 1);
+    (flow.in_if, flow.out_if, flow.src_as, flow.dst_as) = (u32::MAX, u32::MAX >> 1, u32::MAX, u32::MAX >> 1);
+    (flow.counts.bytes, flow.counts.packets) = (u64::MAX >> 1, u64::MAX >> 1);
+    assert_eq!([interfaces(&flow), systems(&flow)], [APART; 2]);
+    place.write(&[flow, tests::flow(NOW, 2), flow]);
+    assert_eq!(place.read(), [flow, tests::flow(NOW, 2), flow]);
+}
+
 /// An exporter whose row is beyond what a number holds, and one whose clock is days off.
 #[test]
 fn what_stands_apart_is_found_and_read_like_all_else() {

@@ -11,7 +11,12 @@ pub(in crate::store) type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 /// An older table of flows, and its rows as those of this version.
 pub(super) struct Older {
     pub(super) table: &'static str,
-    columns: [&'static str; 4],
+    src: &'static str,
+    dst: &'static str,
+    /// Ports and traits.
+    path: &'static str,
+    /// Both autonomous systems, as `a` and `b`.
+    systems: &'static str,
 }
 
 /// In the order of their rows: of a file of version 12 that was not brought over whole, the newer ones are as in version 11.
@@ -19,31 +24,32 @@ pub(super) static OLDER: [Older; 2] = [
     // Version 12: exporter and sampling, times and interfaces are apart.
     Older {
         table: "flows_12",
-        columns: ["src", "dst", "ports, traits", "(systems >> 32) & 4294967295 AS a, systems & 4294967295 AS b"],
+        src: "src",
+        dst: "dst",
+        path: "ports, traits",
+        systems: "(systems >> 32) & 4294967295 AS a, systems & 4294967295 AS b",
     },
     // Up to version 11: one value per column, and addresses without a sign.
     Older {
         table: "unpacked",
-        columns: [
-            "CASE typeof(src) WHEN 'integer' THEN (src << 32) >> 32 ELSE src END",
-            "CASE typeof(dst) WHEN 'integer' THEN (dst << 32) >> 32 ELSE dst END",
-            "(((src_port << 16) | dst_port) << 32) >> 32,
-             protocol | ((tcp_flags & 255) << 8) | (direction << 16) | (time_source << 18) | (tos << 21) | (icmp << 29)
-                 | ((tcp_flags >> 8) << 45)",
-            "src_as AS a, dst_as AS b",
-        ],
+        src: "CASE typeof(src) WHEN 'integer' THEN (src << 32) >> 32 ELSE src END",
+        dst: "CASE typeof(dst) WHEN 'integer' THEN (dst << 32) >> 32 ELSE dst END",
+        path: "(((src_port << 16) | dst_port) << 32) >> 32,
+            protocol | ((tcp_flags & 255) << 8) | (direction << 16) | (time_source << 18) | (tos << 21) | (icmp << 29)
+                | ((tcp_flags >> 8) << 45)",
+        systems: "src_as AS a, dst_as AS b",
     },
 ];
 
 impl Older {
     /// The columns of `flows` in their order, `FROM` the older table.
     pub(super) fn select(&self) -> String {
-        let Self { table, columns: [src, dst, plain, systems] } = self;
+        let Self { table, src, dst, path, systems } = self;
         let both = |a: &str, b: &str| {
             format!("({a} & 65535) | (({b} & 65535) << 16) | (({a} >> 16) << 32) | (({b} >> 16) << 48)")
         };
         format!(
-            "SELECT {src}, {dst}, {plain},
+            "SELECT {src}, {dst}, {path},
                  CASE WHEN exporter BETWEEN 0 AND 1048575 THEN sampling << 20 | exporter
                  ELSE exporter || ' ' || sampling END,
                  CASE WHEN last_ago BETWEEN -4194304 AND 4194303 AND first_ago - last_ago BETWEEN 0 AND 549755813887
