@@ -17,8 +17,8 @@ use rusqlite::{Connection, Result, Row, params};
 use crate::flow::share::Booking;
 use crate::flow::{FlowRecord, Timestamp};
 use crate::store::keys::RowKey;
+use token::Met;
 pub use token::Token;
-use token::{Met, NARROW, WIDE};
 
 /// Rows of a block.
 pub(super) const ROWS: u32 = 1 << 14;
@@ -46,11 +46,10 @@ pub(super) struct Open {
 /// The distinct tokens of a block, at most 14 per row, so 2 MiB.
 #[derive(Debug)]
 struct Tokens {
-    /// IPv4 addresses, of which most rows have a new one, and their prefixes, as [`NARROW`] has them. Numbers of 32 bits are
-    /// found faster than their hashes.
-    narrow: [HashSet<u32>; 3],
+    /// IPv4 addresses, of which most rows have a new one; hashed as tokens once, when the block is full.
+    hosts: HashSet<Ipv4Addr>,
     /// The hashes of all others.
-    wide: HashTable<u64>,
+    others: HashTable<u64>,
     /// Those seen lately, by their lower bits: many of a flow's addresses are those of one shortly before.
     recent: Box<[u64; 256]>,
 }
@@ -61,7 +60,7 @@ impl Default for Open {
             rows: 0,
             keys: (RowKey(i64::MAX), RowKey(i64::MIN)),
             times: (Timestamp(i64::MAX), Timestamp(i64::MIN)),
-            tokens: Tokens { narrow: Default::default(), wide: HashTable::new(), recent: Box::new([0; 256]) },
+            tokens: Tokens { hosts: HashSet::new(), others: HashTable::new(), recent: Box::new([0; 256]) },
             met: Met::default(),
         }
     }
@@ -74,7 +73,11 @@ impl Open {
         self.times = (self.times.0.min(booking.first()), self.times.1.max(booking.last()));
         // By reference: a copy of an address is written in other pieces than it is read, for which a machine waits.
         for address in [&flow.key.src_ip, &flow.key.dst_ip] {
-            self.tokens.take_address(address);
+            // What is new may be of a known prefix; what is known is, and so is each prefix of a known one.
+            if self.tokens.take_address(address) {
+                let mut lengths = token::lengths(address).into_iter().rev();
+                while lengths.next().is_some_and(|length| self.tokens.take(token::prefix_hash(address, length))) {}
+            }
         }
         for hash in self.met.new_ones(exporter, flow) {
             self.tokens.take(hash);
@@ -107,37 +110,26 @@ impl Open {
     }
 
     pub(super) fn clear(&mut self) {
-        let Tokens { mut narrow, mut wide, .. } = std::mem::take(self).tokens;
-        narrow.iter_mut().for_each(HashSet::clear);
-        wide.clear();
-        (self.tokens.narrow, self.tokens.wide) = (narrow, wide);
+        let Tokens { mut hosts, mut others, .. } = std::mem::take(self).tokens;
+        hosts.clear();
+        others.clear();
+        (self.tokens.hosts, self.tokens.others) = (hosts, others);
     }
 }
 
 impl Tokens {
-    /// Takes an address and its prefixes. What is new may be of a known prefix; what is known is, and so is each prefix of a
-    /// known one.
-    fn take_address(&mut self, address: &IpAddr) {
+    /// Takes an address; whether it is a new one.
+    fn take_address(&mut self, address: &IpAddr) -> bool {
         match address {
-            IpAddr::V4(host) => {
-                let mut prefixes = NARROW.into_iter().zip(&mut self.narrow);
-                while prefixes.next().is_some_and(|(length, known)| known.insert(host.to_bits() >> (32 - length))) {}
-            }
-            IpAddr::V6(_) => {
-                let tokens = WIDE.into_iter().filter_map(|length| Token::prefix(*address, length));
-                let mut hashes = tokens.map(Token::hash);
-                while hashes.next().is_some_and(|hash| self.take(hash)) {}
-            }
+            IpAddr::V4(host) => self.hosts.insert(*host),
+            IpAddr::V6(_) => self.take(token::address_hash(address)),
         }
     }
 
     /// The hashes of all of them.
     fn hashes(&self) -> Vec<u64> {
-        let prefixes = NARROW.into_iter().zip(&self.narrow).flat_map(|(length, known)| {
-            let address = move |bits: &u32| IpAddr::V4(Ipv4Addr::from_bits(bits << (32 - length)));
-            known.iter().filter_map(move |bits| Token::prefix(address(bits), length)).map(Token::hash)
-        });
-        prefixes.chain(self.wide.iter().copied()).collect()
+        let hosts = self.hosts.iter().map(|host| token::address_hash(&IpAddr::V4(*host)));
+        hosts.chain(self.others.iter().copied()).collect()
     }
 
     /// Takes a token by its hash; whether it is a new one.
@@ -147,7 +139,7 @@ impl Tokens {
             return false;
         }
         *recent = hash;
-        match self.wide.entry(hash, |known| *known == hash, |hash| *hash) {
+        match self.others.entry(hash, |known| *known == hash, |hash| *hash) {
             hashbrown::hash_table::Entry::Occupied(_) => false,
             hashbrown::hash_table::Entry::Vacant(vacant) => {
                 vacant.insert(hash);

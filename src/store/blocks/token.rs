@@ -30,9 +30,12 @@ impl Token {
     /// What holds for every address of a prefix: the longest indexed prefix that is no longer. `None` when the prefix
     /// is shorter than all of these.
     pub fn prefix(address: IpAddr, length: u8) -> Option<Self> {
-        let lengths = if address.is_ipv4() { NARROW } else { WIDE };
-        let indexed = lengths.into_iter().find(|indexed| *indexed <= length)?;
-        Some(if indexed == lengths[0] { Self::Address(address) } else { Self::Prefix(address, indexed) })
+        let full = if address.is_ipv4() { 32 } else { 128 };
+        if full <= length {
+            return Some(Self::Address(address));
+        }
+        let indexed = lengths(&address).into_iter().filter(|indexed| *indexed <= length).max();
+        indexed.map(|indexed| Self::Prefix(address, indexed))
     }
 
     /// `None` for ports that are not indexed.
@@ -42,8 +45,8 @@ impl Token {
 
     pub(super) fn hash(self) -> u64 {
         match self {
-            Self::Address(address) => prefix_hash(address, 128),
-            Self::Prefix(address, length) => prefix_hash(address, length),
+            Self::Address(address) => address_hash(&address),
+            Self::Prefix(address, length) => prefix_hash(&address, length),
             Self::Port(port) => mix(PORT, port.into(), 0),
             Self::Protocol(protocol) => mix(PROTOCOL, protocol.into(), 0),
             Self::Exporter(id) => mix(EXPORTER, id.cast_unsigned(), 0),
@@ -107,14 +110,23 @@ fn plain(exporter: i64, flow: &FlowRecord) -> [(u64, u64); PLAIN] {
     ]
 }
 
-/// Lengths of IPv4 prefixes that are indexed, whole addresses first.
-pub(super) const NARROW: [u8; 3] = [32, 24, 16];
-/// Those of IPv6.
-pub(super) const WIDE: [u8; 3] = [128, 64, 48];
-
-#[expect(clippy::cast_possible_truncation, reason = "each half of 128 bits is 64 bits")]
-fn prefix_hash(address: IpAddr, length: u8) -> u64 {
+/// The prefix lengths that are indexed, shortest first.
+pub(super) const fn lengths(address: &IpAddr) -> [u8; 2] {
     match address {
+        IpAddr::V4(_) => [16, 24],
+        IpAddr::V6(_) => [48, 64],
+    }
+}
+
+/// The hash of [`Token::Address`].
+pub(super) fn address_hash(address: &IpAddr) -> u64 {
+    prefix_hash(address, 128)
+}
+
+/// The hash of [`Token::Prefix`].
+#[expect(clippy::cast_possible_truncation, reason = "each half of 128 bits is 64 bits")]
+pub(super) fn prefix_hash(address: &IpAddr, length: u8) -> u64 {
+    match *address {
         IpAddr::V4(address) => {
             let host_bits = 32_u8.saturating_sub(length);
             mix(u64::from(length) << 8, (address.to_bits() >> host_bits).into(), 0)
