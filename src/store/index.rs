@@ -27,7 +27,7 @@ use crate::store::row;
 /// in, it reads twice as many as come in, so that it does arrive.
 const BACK_ROWS: usize = 500_000;
 
-/// Flows that are booked together: enough for a machine to have the look-ups of several under way at the same time.
+/// Shares of minutes that are booked together: enough for a machine to have the look-ups of several under way at the same time.
 const TOGETHER: usize = 32;
 
 /// The derived tables, as the writer keeps them.
@@ -37,8 +37,6 @@ pub(super) struct Index {
     /// `None` before the first flush and after a failed one: then the file knows better.
     marks: Option<Marks>,
     book: Book,
-    /// Flows that the book has staged.
-    staged: usize,
     block: Open,
     late: Open,
     /// Late keys that follow each other, not noted yet.
@@ -63,7 +61,6 @@ impl Index {
             limits,
             marks: None,
             book: Book::default(),
-            staged: 0,
             block: Open::default(),
             late: Open::default(),
             run: None,
@@ -80,7 +77,6 @@ impl Index {
     pub(super) fn forget(&mut self) {
         self.marks = None;
         self.book.clear();
-        self.staged = 0;
         self.block.clear();
         self.late.clear();
         self.run = None;
@@ -115,8 +111,7 @@ impl Index {
         self.block.add(key, booking, exporter, flow);
         self.close_full(connection)?;
         self.book.stage(booking, exporter, flow);
-        self.staged += 1;
-        if self.staged < TOGETHER { Ok(()) } else { self.settle(connection) }
+        if self.book.staged() < TOGETHER { Ok(()) } else { self.settle(connection) }
     }
 
     /// Takes a row at or below what was there, or one that is read back later.
@@ -207,7 +202,6 @@ impl Index {
 
     /// Books what was staged.
     fn settle(&mut self, connection: &Connection) -> Result<()> {
-        self.staged = 0;
         self.book.settle();
         self.make_room(connection)
     }

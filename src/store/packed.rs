@@ -44,7 +44,8 @@ pub(super) const TIME_SOURCE: &str = "((f.traits >> 18) & 7)";
 pub(super) const TOS: &str = "((f.traits >> 21) & 255)";
 pub(super) const ICMP: &str = "((f.traits >> 29) & 65535)";
 
-/// In the place of two numbers that do not fit into one. No packing makes it.
+/// In the place of what is no number: two that do not fit into one, or an IPv6 address. [`Origin`] and [`Times`] never pack
+/// to it, other columns may.
 pub(super) const APART: i64 = i64::MAX;
 
 /// The row of a flow's exporter, and [`Sampling::pack`] of how it counted.
@@ -104,7 +105,7 @@ impl Times {
 
     /// Both as moments.
     pub(super) const fn before(self, received: Timestamp) -> (Timestamp, Timestamp) {
-        (received.plus(0_i64.saturating_sub(self.first_ago)), received.plus(0_i64.saturating_sub(self.last_ago)))
+        (received.plus(self.first_ago.saturating_neg()), received.plus(self.last_ago.saturating_neg()))
     }
 }
 

@@ -192,6 +192,11 @@ impl Book {
         self.flows += 1;
     }
 
+    /// Shares of minutes that wait for [`Book::settle`].
+    pub(super) const fn staged(&self) -> usize {
+        self.conversations.staged()
+    }
+
     pub(super) fn settle(&mut self) {
         self.conversations.settle();
     }

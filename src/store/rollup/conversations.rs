@@ -120,6 +120,11 @@ impl Conversations {
         }
     }
 
+    /// What is staged.
+    pub(super) const fn staged(&self) -> usize {
+        self.narrow.staged.len() + self.wide.staged.len()
+    }
+
     /// Books what was staged.
     pub(super) fn settle(&mut self) {
         self.narrow.settle();
