@@ -18,7 +18,7 @@ use crate::flow::{
 };
 
 mod accounts;
-mod filter;
+pub(super) mod filter;
 mod view;
 mod window;
 

@@ -75,7 +75,7 @@ pub(super) fn about(flow: &FlowRecord, kind: usize, comparison: usize, length: u
 }
 
 /// Rows that the condition chooses, by their place.
-pub(super) fn chosen(place: &Place, filter: &Filter) -> Vec<usize> {
+pub(in crate::store) fn chosen(place: &Place, filter: &Filter) -> Vec<usize> {
     let connection = place.sqlite();
     let (condition, values) = where_clause(filter);
     let sql = format!(
